@@ -1,0 +1,370 @@
+"""The membership inference network (MIM) behind a scikit-learn face; skorch and torch stay here."""
+
+from copy import deepcopy
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping, ProgressBar
+from skorch.dataset import ValidSplit
+from skorch.utils import noop
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+from torch import nn
+from torch.nn import functional as F
+
+from sklearn_aeppt._query import read_view
+
+#: Widths of the hidden layers of each branch; a further architecture costs one line.
+ARCHITECTURES = {
+    "substitute": {"prediction": (256,), "label": (256,), "joint": (64,)},
+    "mim0": {"prediction": (1024, 512, 64), "label": (512, 64), "joint": (256, 64)},
+    "mim1": {"prediction": (), "label": (), "joint": (1024, 512, 256)},
+}
+
+
+def _linear(n_in, n_out, generator):
+    """nn.Linear with torch's own initialization, drawn from `generator` and not from the globals.
+
+    Seeding torch globally, even for a moment, would disturb other threads.
+    """
+    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
+    bound = 1 / np.sqrt(n_in)
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=generator)
+        layer.bias.uniform_(-bound, bound, generator=generator)
+    return layer
+
+
+class ThreeBranch(nn.Module):
+    """Prediction branch and label branch, joined; ReLU throughout; one membership logit.
+
+    Parameters
+    ----------
+    n_classes : int
+        K, the number of classes of the target.
+    prediction, label, joint : tuple of int
+        Hidden widths of the branches. An empty branch hands its input on, so that two empty
+        ones make a plain network over the confidences and the one-hot label.
+    seed : int
+        Seed of the initial weights.
+
+    References
+    ----------
+    Nasr, Shokri, Houmansadr (2018), "Machine learning with membership privacy using adversarial
+    regularization", Fig. 3; AEPPT, Section 5.2.
+    """
+
+    def __init__(self, n_classes, prediction, label, joint, seed=0):
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+
+        def stack(widths):
+            return nn.ModuleList(_linear(a, b, generator) for a, b in zip(widths, widths[1:]))
+
+        self.n_classes = n_classes
+        self.prediction = stack((n_classes, *prediction))
+        self.label = stack((n_classes, *label))
+        width = (n_classes, *prediction)[-1] + (n_classes, *label)[-1]
+        self.joint = stack((width, *joint))
+        self.output = _linear((width, *joint)[-1], 1, generator)
+
+    def embed(self, label):
+        """Return the label branch's output; its first layer is a look-up, not a product."""
+        if not self.label:
+            return F.one_hot(label, self.n_classes).to(self.output.weight.dtype)
+        first, *rest = self.label
+        hidden = torch.relu(F.embedding(label, first.weight.T) + first.bias)
+        for layer in rest:
+            hidden = torch.relu(layer(hidden))
+        return hidden
+
+    def forward(self, proba, label):
+        """Return the membership logit, shape (n,), of confidences (n, K) and labels (n,)."""
+        hidden = proba
+        for layer in self.prediction:
+            hidden = torch.relu(layer(hidden))
+        hidden = torch.cat([hidden, self.embed(label)], dim=1)
+        for layer in self.joint:
+            hidden = torch.relu(layer(hidden))
+        return self.output(hidden).squeeze(1)
+
+
+class BalancedLoss(nn.Module):
+    """Membership loss in which members and non-members weigh alike, however many there are."""
+
+    def __init__(self, kind, member_weight):
+        super().__init__()
+        self.kind = kind
+        self.register_buffer("member_weight", torch.tensor(float(member_weight)))
+
+    def forward(self, logit, y):
+        """Return the mean loss of logits (n,) against memberships (n,) in {0, 1}."""
+        if self.kind == "cross_entropy":
+            return F.binary_cross_entropy_with_logits(logit, y, pos_weight=self.member_weight)
+        weight = torch.where(y > 0, self.member_weight, 1.0)
+        return (weight * (torch.sigmoid(logit) - y) ** 2).mean()
+
+
+class TensorBatches:
+    """Batches cut from whole tensors: skorch's default loader would fetch record by record."""
+
+    def __init__(self, dataset, batch_size, shuffle=False, generator=None):
+        indices = getattr(dataset, "indices", None)  # a torch Subset, as skorch's split makes
+        whole = dataset if indices is None else dataset.dataset
+        take = slice(None) if indices is None else np.asarray(indices)
+        self.X = {key: torch.as_tensor(value[take]) for key, value in whole.X.items()}
+        n = len(self.X["proba"])
+        self.y = torch.zeros(n) if whole.y is None else torch.as_tensor(whole.y[take])
+        self.n, self.batch_size = n, n if batch_size == -1 else batch_size
+        self.shuffle, self.generator = shuffle, generator
+
+    def __len__(self):
+        """Return the number of batches."""
+        return -(-self.n // self.batch_size)
+
+    def __iter__(self):
+        """Yield (X, y) in a fresh random order if `shuffle`, in the given order otherwise."""
+        order = torch.randperm(self.n, generator=self.generator) if self.shuffle else None
+        for start in range(0, self.n, self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            if order is not None:
+                rows = order[rows]
+            yield {key: value[rows] for key, value in self.X.items()}, self.y[rows]
+
+
+class MIMAttack(ClassifierMixin, BaseEstimator):
+    """Learned membership inference attack: the paper's networks over what the adversary sees.
+
+    Also what `AEPPTClassifier` takes as its `substitute`. Members and non-members count with
+    equal weight however many there are of each.
+
+    Parameters
+    ----------
+    architecture : {"mim0", "mim1", "substitute"}, default="mim0"
+        "mim0": the paper's adversary, prediction branch K-1024-512-64, label branch K-512-64,
+        joint 128-256-64-1; "mim1": one plain network 1024-512-256-1; "substitute": the
+        defender's smaller one, K-256 and K-256, joint 512-64-1.
+    loss : {"cross_entropy", "l2"}, default="cross_entropy"
+        "l2" is the paper's MIM2.
+    max_epochs : int, default=100
+        Passes over the training records.
+    lr : float, default=0.001
+        Learning rate of Adam.
+    batch_size : int, default=256
+        Records a step.
+    early_stopping : bool, default=False
+        Hold `validation_fraction` of the records out and stop after `n_iter_no_change` epochs
+        in which their loss did not fall, back at the best epoch's weights.
+    validation_fraction : float in (0, 1), default=0.1
+    n_iter_no_change : int, default=10
+    device : str, default="cpu"
+        A torch device, such as "cuda".
+    random_state : int, RandomState instance or None, default=None
+        Governs initial weights, the order of the batches and the validation split. Global
+        generators are left alone.
+    verbose : int, default=0
+        1 shows a progress bar over the batches of each epoch, 2 a line for each epoch as well.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        Non-member, member (0 and 1, or whatever two values `y` held, in sorted order).
+    module_ : torch.nn.Module
+        ``module_(proba, label) -> logit``, in evaluation mode.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.history`` holds the loss of each epoch.
+    n_features_in_ : int
+        K.
+
+    References
+    ----------
+    AEPPT (arXiv 2011.13696), Section 5.2 and Table VI.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_aeppt.attacks import MIMAttack
+    >>> rng = np.random.default_rng(0)
+    >>> sure, unsure = rng.dirichlet([9, .1, .1], 200), rng.dirichlet([2, 1, 1], 200)
+    >>> proba, member = np.r_[sure, unsure], np.r_[np.ones(200), np.zeros(200)]
+    >>> attack = MIMAttack("substitute", max_epochs=20, random_state=0).fit(proba, member)
+    >>> attack.score(proba, member) > 0.8
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "architecture": [StrOptions(set(ARCHITECTURES))],
+        "loss": [StrOptions({"cross_entropy", "l2"})],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        architecture="mim0",
+        loss="cross_entropy",
+        max_epochs=100,
+        lr=0.001,
+        *,
+        batch_size=256,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        self.architecture = architecture
+        self.loss = loss
+        self.max_epochs = max_epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`, or array-like of shape (n, K)
+            Confidences and labels; a plain array is read as confidences.
+        y : array-like of shape (n,)
+            Membership: 1 (or True) for members, 0 for non-members.
+
+        Returns
+        -------
+        self : MIMAttack
+        """
+        self._validate_params()
+        proba, label = read_view(self, X, reset=True)
+        self.classes_, target = check_membership(y, len(proba))
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        # fit on a local name: an interrupted training leaves this estimator unfitted
+        net = self._build_net(proba.shape[1], target, seed)
+        net.fit({"proba": proba, "label": label}, target.astype(np.float32))
+        self.net_ = net
+        self.module_ = net.module_.eval()
+        return self
+
+    def _build_net(self, n_classes, target, seed):
+        callbacks = []
+        if self.early_stopping:
+            stop = EarlyStopping(
+                patience=self.n_iter_no_change, load_best=True, sink=print if self.verbose else noop
+            )
+            callbacks.append(stop)
+        if self.verbose:
+            callbacks.append(ProgressBar())
+        split = ValidSplit(self.validation_fraction, stratified=True, random_state=seed)
+        return _Net(
+            ThreeBranch,
+            criterion=BalancedLoss,
+            criterion__kind=self.loss,
+            criterion__member_weight=(target == 0).sum() / (target == 1).sum(),
+            module__n_classes=n_classes,
+            module__seed=seed,
+            **{f"module__{key}": value for key, value in ARCHITECTURES[self.architecture].items()},
+            optimizer=torch.optim.Adam,
+            optimizer__fused=True,
+            lr=self.lr,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            iterator_train=TensorBatches,
+            iterator_train__shuffle=True,
+            iterator_train__generator=torch.Generator().manual_seed(seed),
+            iterator_valid=TensorBatches,
+            iterator_valid__batch_size=16384,
+            train_split=split if self.early_stopping else None,
+            callbacks=callbacks,
+            callbacks__print_log=None if self.verbose < 2 else "keep",
+            device=self.device,
+            verbose=self.verbose,
+        )
+
+    def decision_function(self, X):
+        """Return the membership logit of each record, ndarray of shape (n,), float64."""
+        check_is_fitted(self)
+        proba, label = read_view(self, X, reset=False)
+        # in float64, so that a record's score does not depend on the batch it stands in
+        module = deepcopy(self.module_).double()
+        device = next(module.parameters()).device
+        logits = []
+        with torch.inference_mode():
+            for start in range(0, len(proba), 16384):
+                rows = slice(start, start + 16384)
+                p = torch.as_tensor(proba[rows], dtype=torch.float64, device=device)
+                c = torch.as_tensor(label[rows], device=device)
+                logits.append(module(p, c).cpu())
+        return torch.cat(logits).numpy()
+
+    def predict_proba(self, X):
+        """Return the probabilities of (non-member, member), ndarray of shape (n, 2)."""
+        member = 1 / (1 + np.exp(-self.decision_function(X).clip(-700, 700)))
+        return np.column_stack([1 - member, member])
+
+    def predict(self, X):
+        """Return the believed membership of each record, out of ``classes_``, shape (n,)."""
+        is_member = self.decision_function(X) >= 0
+        return self.classes_[is_member.astype(int)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+class _Net(NeuralNet):
+    """skorch's net; an interrupted training is an error, not a half-trained model."""
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train as skorch does, but pass on a ctrl-C, which skorch itself swallows here."""
+        if not self.initialized_:
+            self.initialize()
+        self.notify("on_train_begin", X=X, y=y)
+        try:
+            self.fit_loop(X, y, **fit_params)
+        except KeyboardInterrupt:  # also skorch's way of stopping early
+            stops = [cb for _, cb in self.callbacks_ if isinstance(cb, EarlyStopping)]
+            if not any(stop.misses_ == stop.patience for stop in stops):
+                raise
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
+
+def check_membership(y, n):
+    """Return (classes, target) of a membership vector: target is 1 for the greater class."""
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None: y says which records are members.")
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    if len(y) != n:
+        raise ValueError(f"y has {len(y)} memberships for {n} records: give one for each.")
+    classes, target = np.unique(y, return_inverse=True)
+    if len(classes) > 2:
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is "
+            f"{type_of_target(y)}: y must hold members (1) and non-members (0)."
+        )
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds one class only, {classes[0]!r}: an attack is trained on members (1) and "
+            "non-members (0)."
+        )
+    return classes, target

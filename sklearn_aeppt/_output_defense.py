@@ -1,0 +1,390 @@
+"""What every output defense shares: three forms of fit, the label kept, nothing that leaks."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import _safe_indexing, assert_all_finite, check_random_state, indexable
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+from tqdm.auto import tqdm
+
+from sklearn_aeppt._compat import check_feature_names, check_n_features, clone_parametrized
+
+
+@dataclass
+class Records:
+    """Records of one side: as they came, their class labels (or None), and their confidences."""
+
+    X: object
+    y: object = None
+    proba: object = None
+
+
+def is_fitted(estimator):
+    """Return whether `estimator` is ready to predict; what cannot be fitted at all is."""
+    if not hasattr(estimator, "fit"):
+        return True
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
+
+
+def check_proba(proba, *, source, n_classes=None):
+    """Return `proba` as a float array of shape (n, K) whose rows are probability vectors.
+
+    No copy is made of a float array, and no temporary of its size, so that a million rows cost
+    nothing extra. Rows may miss a sum of one by 0.001, as rounded answers do.
+    """
+    proba = np.asarray(proba)
+    if proba.dtype.kind != "f":
+        proba = proba.astype(np.float64)
+    if proba.ndim != 2 or 0 in proba.shape:
+        raise ValueError(
+            f"{source} has shape {proba.shape}: it must be (n_records, n_classes), neither empty."
+        )
+    if n_classes is not None and proba.shape[1] != n_classes:
+        raise ValueError(
+            f"{source} has {proba.shape[1]} columns, but the defense was fitted on {n_classes} "
+            "classes: give one column per entry of classes_."
+        )
+    low, high = proba.min(), proba.max()
+    if not np.isfinite([low, high]).all():
+        raise ValueError(f"{source} contains NaN or infinity: mend the model before defending it.")
+    if low < 0:
+        raise ValueError(
+            f"{source} contains {low:.6g}, but confidences are not negative: "
+            "give probabilities, not logits or decision values."
+        )
+    off = np.abs(proba.sum(axis=1, dtype=np.float64) - 1).max()
+    if off > 1e-3:
+        raise ValueError(
+            f"{source} has rows that do not sum to one (off by up to {off:.3g}): "
+            "divide each row by its sum if they are unnormalized scores."
+        )
+    return proba
+
+
+def to_simplex(p, q, label):
+    """Return the moved rows `q` as probability vectors that keep the labels of `p`.
+
+    Of the ways back to the simplex, dividing by the sum needs the least L1 for the same
+    protection (docs/perturbation.md has the measurement). A row that changed its argmax goes
+    back along the segment towards `p`: there the lead of the label over class j is linear, so
+    the last point that keeps the label is known in closed form.
+
+    Parameters
+    ----------
+    p, q : ndarray of shape (n, K)
+        Rows before and after, no entry negative.
+    label : int ndarray of shape (n,)
+        ``p.argmax(axis=1)``.
+
+    Returns
+    -------
+    shown : ndarray of shape (n, K), of the dtype of `p`
+    """
+    total = q.sum(axis=1, keepdims=True, dtype=np.float64)
+    shown = np.where(total > 0, q / np.where(total > 0, total, 1), 1 / q.shape[1]).astype(p.dtype)
+    crossed = np.flatnonzero(shown.argmax(axis=1) != label)
+    if not len(crossed):
+        return shown
+    before, after = p[crossed].astype(np.float64), shown[crossed].astype(np.float64)
+    before /= before.sum(axis=1, keepdims=True)
+    top = label[crossed][:, None]
+    lead_before = np.take_along_axis(before, top, 1) - before
+    lead_after = np.take_along_axis(after, top, 1) - after
+    losing = lead_after < 0
+    share = np.where(losing, lead_before / np.where(losing, lead_before - lead_after, 1), 1)
+    # a hair less than the crossing, so that the label leads and does not merely tie
+    share = 0.999 * share.min(axis=1, keepdims=True)
+    back = (before + share * (after - before)).astype(p.dtype)
+    tied = np.flatnonzero(back.argmax(axis=1) != top[:, 0])  # by rounding, one step short
+    back[tied, top[tied, 0]] = np.nextafter(back[tied].max(axis=1), np.inf, dtype=p.dtype)
+    shown[crossed] = back
+    return shown
+
+
+class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Base of the classifiers that show other confidences than the one they wrap.
+
+    A subclass has the parameters ``estimator``, ``member_fraction`` and ``random_state`` and
+    implements ``_fit_defense(members, non_members)`` on two `Records`, and
+    ``_perturb_block(proba)``, which answers a block of rows, each for itself.
+
+    There is no ``decision_function`` here and no forwarding of unknown attributes, on purpose:
+    whatever else the wrapped model offers would show what is hidden.
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": "no_validation",  # `fit` checks it, to name the mend
+        "member_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "random_state": ["random_state"],
+    }
+
+    def fit(self, X, y=None, *, is_member=None):
+        """Fit the defense, and the wrapped estimator too where it is not fitted yet.
+
+        Parameters
+        ----------
+        X : records
+            Members, or all records; handed to the wrapped estimator as they are.
+        y : records, array-like of shape (n,), or None
+            With a fitted `estimator`: the non-members (a second set of records), or a boolean
+            mask over the rows of `X` that is true for members, or, with `is_member`, the class
+            labels. With an unfitted one: the class labels.
+        is_member : boolean array-like of shape (n,), default=None
+            True for the rows of `X` that are members. With an unfitted `estimator` these rows
+            train it; None draws `member_fraction` of each class at random.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no ``predict_proba``.
+        ValueError
+            If it cannot be told who is a member, if members or non-members are missing, or if
+            the estimator's answers are not probability vectors.
+        """
+        self._validate_params()
+        self._check_estimator()
+        if is_fitted(self.estimator):
+            estimator = self.estimator
+            members, non_members = split_for_fitted(X, y, is_member)
+        else:
+            members, non_members = self._split_for_unfitted(X, y, is_member)
+            estimator = clone(self.estimator).fit(members.X, members.y)
+        if not hasattr(estimator, "classes_"):
+            raise ValueError(
+                f"estimator={self.estimator!r} has no classes_ after fit: wrap a classifier."
+            )
+        for side in (members, non_members):
+            side.proba = self._ask(estimator, side.X)
+        self._fit_defense(members, non_members)
+        # last, so that a fit that failed or was interrupted leaves no estimator that answers
+        check_feature_names(self, X, reset=True)
+        check_n_features(self, X, reset=True)
+        self.classes_ = estimator.classes_
+        self.estimator_ = estimator
+        return self
+
+    def _check_estimator(self):
+        if isinstance(self.estimator, type):
+            raise TypeError(
+                f"estimator={self.estimator!r} is a class: give an instance, "
+                f"{self.estimator.__name__}()."
+            )
+        if not hasattr(self.estimator, "predict_proba"):
+            raise TypeError(
+                f"estimator={self.estimator!r} has no predict_proba to defend: wrap it in "
+                "sklearn.calibration.CalibratedClassifierCV, or switch its probabilities on."
+            )
+
+    def _split_for_unfitted(self, X, y, is_member):
+        name = type(self).__name__
+        if y is None:
+            raise ValueError(
+                f"{name} requires y to be passed, but the target y is None: its estimator is not "
+                "fitted, so give class labels, or fit the estimator first."
+            )
+        if getattr(y, "ndim", 1) > 1 and np.shape(y)[1] != 1:
+            raise ValueError(
+                f"y should be a 1d array of class labels, got an array of shape {np.shape(y)} "
+                "instead: the estimator is not fitted. Fit it before fit(X_mem, X_non)."
+            )
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        X, y = indexable(X, y)
+        if is_member is None:
+            rng = check_random_state(self.random_state)
+            is_member = draw_members(y, self.member_fraction, rng)
+        return split_by_mask(X, y, is_member, "is_member")
+
+    @staticmethod
+    def _ask(estimator, X):
+        proba = check_proba(
+            estimator.predict_proba(X),
+            source="estimator.predict_proba(X)",
+            n_classes=len(estimator.classes_),
+        )
+        if len(proba) != _num_samples(X):
+            raise ValueError(
+                f"estimator.predict_proba(X) has {len(proba)} rows for {_num_samples(X)} records."
+            )
+        return proba
+
+    def perturb(self, proba):
+        """Return what the defense shows in place of confidences made elsewhere.
+
+        Parameters
+        ----------
+        proba : array-like of shape (n, K)
+            Probability vectors, columns in the order of ``classes_``. Never modified.
+
+        Returns
+        -------
+        shown : ndarray of shape (n, K)
+            Probability vectors with the argmax of `proba`, float32 or, for float64 input,
+            float64.
+
+        Raises
+        ------
+        ValueError
+            If `proba` has another number of columns, NaN, negative entries, or rows that miss a
+            sum of one by more than 0.001.
+        """
+        check_is_fitted(self)
+        proba = check_proba(proba, source="proba", n_classes=len(self.classes_))
+        return self._perturb_in_blocks(proba)
+
+    def _perturb_in_blocks(self, proba):
+        """Answer block by block into one array: memory does not grow with the rows otherwise."""
+        shown = np.empty(proba.shape, dtype=np.promote_types(proba.dtype, np.float32))
+        size = getattr(self, "batch_size", 1024)
+        starts = range(0, len(proba), size)
+        if getattr(self, "verbose", 0) and len(starts) > 1:
+            starts = tqdm(starts, desc=type(self).__name__, unit="block")
+        for start in starts:
+            rows = slice(start, start + size)
+            shown[rows] = self._perturb_block(proba[rows].astype(shown.dtype, copy=False))
+        return shown
+
+    def predict_proba(self, X):
+        """Return the defended confidences, ndarray of shape (n, K), rows summing to one."""
+        self._check_query(X)
+        return self._perturb_in_blocks(self._ask(self.estimator_, X))
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the defended confidences, ndarray of shape (n, K)."""
+        proba = self.predict_proba(X)
+        with np.errstate(divide="ignore"):  # a confidence of zero is minus infinity
+            return np.log(proba)
+
+    def predict(self, X):
+        """Return the wrapped estimator's own answer, label for label, ndarray of shape (n,)."""
+        self._check_query(X)
+        return self.estimator_.predict(X)
+
+    def _check_query(self, X):
+        check_is_fitted(self)
+        check_feature_names(self, X, reset=False)
+        if getattr(X, "ndim", 2) > 1:  # else the estimator knows best what is wrong
+            check_n_features(self, X, reset=False)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "estimator_")
+
+    def __sklearn_clone__(self):
+        """Clone like any estimator, but keep a fitted `estimator` as it is.
+
+        Otherwise a grid search over a deployed model would quietly search over another one.
+        """
+        if not is_fitted(self.estimator):
+            return clone_parametrized(self)
+        params = self.get_params(deep=False)
+        frozen = type(self)(**{**params, "estimator": FrozenEstimator(self.estimator)})
+        frozen.__dict__.update({k: v for k, v in vars(self).items() if k == "_metadata_request"})
+        twin = clone_parametrized(frozen)
+        twin.estimator = self.estimator
+        return twin
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if hasattr(self.estimator, "__sklearn_tags__"):
+            wrapped = self.estimator.__sklearn_tags__()
+            tags.input_tags = deepcopy(wrapped.input_tags)
+            tags.classifier_tags = deepcopy(wrapped.classifier_tags)
+        return tags
+
+
+def split_for_fitted(X, y, is_member):
+    """Tell members from non-members by the form of the call; never by a guess."""
+    if is_member is not None:
+        return split_by_mask(X, y, is_member, "is_member")
+    if y is None:
+        raise ValueError(
+            "The estimator is fitted, so fit requires y to be passed, but the target y is None: "
+            "call fit(X_mem, X_non), or fit(X, membership) with a boolean mask."
+        )
+    if _ndim(y) > 1:
+        return check_two_sets(X, y)
+    if not _is_boolean(y):
+        raise ValueError(
+            "The estimator is fitted and the second argument is one-dimensional but not boolean, "
+            f"such as {np.asarray(y, dtype=object)[:3].tolist()}: it could be class labels. Give "
+            "a boolean mask that is true for members, or two-dimensional non-members, or class "
+            "labels together with is_member=mask. For texts and other one-dimensional records, "
+            "put both sides into X and give the mask."
+        )
+    return split_by_mask(X, None, y, "the membership mask")
+
+
+def split_by_mask(X, y, mask, name):
+    """Return (members, non_members) as `Records` out of one table."""
+    if _ndim(mask) != 1 or not _is_boolean(mask):
+        raise ValueError(
+            f"{name} must be a one-dimensional boolean mask over the rows of X, true for members, "
+            f"got {str(mask)[:80]!r}: compare it with the member's value, as in is_member == 1."
+        )
+    mask = np.asarray(mask, dtype=bool)
+    X, y, _ = indexable(X, y, mask)
+    if mask.all() or not mask.any():
+        raise ValueError(
+            f"{name} must name members and leave non-members, got {mask.sum()} members out of "
+            f"n_samples={len(mask)}: the defense is fitted on both."
+        )
+    return tuple(
+        Records(_safe_indexing(X, rows), None if y is None else _safe_indexing(y, rows))
+        for rows in (np.flatnonzero(mask), np.flatnonzero(~mask))
+    )
+
+
+def check_two_sets(X_mem, X_non):
+    """Return (members, non_members) as `Records` out of two tables of the same columns."""
+    for name, X in (("X_mem", X_mem), ("X_non", X_non)):
+        if _num_samples(X) == 0:
+            raise ValueError(f"{name} is empty, 0 sample(s): the defense is fitted on both sides.")
+    shapes = [np.shape(X)[1:] if hasattr(X, "shape") else None for X in (X_mem, X_non)]
+    if None not in shapes and shapes[0] != shapes[1]:
+        raise ValueError(
+            f"X_mem has records of shape {shapes[0]} and X_non of shape {shapes[1]}: give both "
+            "sides the same columns."
+        )
+    columns = [list(getattr(X, "columns", [])) for X in (X_mem, X_non)]
+    if columns[0] != columns[1]:
+        differing = sorted(set(map(str, columns[0])) ^ set(map(str, columns[1])))[:5]
+        raise ValueError(
+            f"X_mem and X_non have different columns or another order of them ({differing}): give "
+            "both sides the same columns, as in X_non[X_mem.columns]."
+        )
+    return Records(X_mem), Records(X_non)
+
+
+def draw_members(y, fraction, rng):
+    """Return a boolean mask of `fraction` of each class, at least one record of each."""
+    mask = np.zeros(len(y), dtype=bool)
+    for label in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == label))
+        mask[rows[: max(1, round(fraction * len(rows)))]] = True
+    return mask
+
+
+def _ndim(y):
+    return y.ndim if hasattr(y, "ndim") else 2 if isinstance(y, dict) else np.ndim(y)
+
+
+def _is_boolean(y):
+    y = np.asarray(y)
+    # pandas' nullable booleans and lists out of a frame come as objects
+    return y.dtype == bool or (y.dtype == object and all(isinstance(v, bool) for v in y))

@@ -1,0 +1,168 @@
+"""The paper's iterative perturbation of confidence vectors; no estimator in it.
+
+For every record, with m = 1 if the membership inference model g believes "member", else 0::
+
+    q = p
+    repeat max_iter times:
+        q = clip(q + r * step_size * sign(grad_q loss(g(q, c), m)), 0, 1)      r ~ U(0, 1)
+
+(AEPPT, arXiv 2011.13696, Algorithm 1, Eq. 1-3). The sign of the loss gradient is the sign of the
+logit's gradient, negated where m = 1; taken from the logit it cannot vanish in a saturated sigmoid.
+"""
+
+import hashlib
+
+import numpy as np
+import torch
+
+from sklearn_aeppt._mim import ThreeBranch
+
+# Odd constants of the splitmix64 generator (Steele, Lea, Flood 2014).
+_GAMMA, _MIX1, _MIX2 = (
+    np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+)
+
+
+def keyed_seeds(proba, key, decimals=3):
+    """Return one uint64 a row: a keyed hash of the row, rounded to `decimals`.
+
+    Rounding gives the same seed to answers that differ in the last bits only, as the same record
+    asked in another batch does, and to slightly varied queries, so that asking around a record
+    yields no fresh noise to average away. Without the key nobody can tell a row's seed.
+    """
+    rounded = np.ascontiguousarray(np.round(proba, decimals) + 0.0, dtype=np.float32)  # no -0.0
+    keyed = hashlib.blake2b(key=key, digest_size=8)
+    digests = bytearray()
+    for row in rounded.view(np.uint8).reshape(len(rounded), -1):
+        hashed = keyed.copy()
+        hashed.update(row)
+        digests += hashed.digest()
+    return np.frombuffer(bytes(digests), dtype=np.uint64)
+
+
+def uniform_from_seeds(seeds, n_draws):
+    """Return float32 draws from U(0, 1), shape (len(seeds), n_draws), a pure function of `seeds`."""
+    with np.errstate(over="ignore"):
+        x = seeds[:, None] + np.arange(1, n_draws + 1, dtype=np.uint64) * _GAMMA
+        x ^= x >> np.uint64(30)
+        x *= _MIX1
+        x ^= x >> np.uint64(27)
+        x *= _MIX2
+        x ^= x >> np.uint64(31)
+    return (x >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+
+
+class AnalyticGradient:
+    """Sign-exact gradient of a `ThreeBranch` logit with respect to the confidences.
+
+    The label branch does not change while the confidences move, so its share of the first joint
+    layer is folded into one table row per class. What is left of an iteration is one product
+    with each weight matrix on the way up and one on the way down, in buffers made once.
+    """
+
+    def __init__(self, module):
+        with torch.inference_mode():
+            width = module.prediction[-1].out_features
+            first, *rest = module.joint
+            every = torch.arange(module.n_classes, device=first.weight.device)
+            self.table = torch.addmm(first.bias, module.embed(every), first.weight[:, width:].T)
+            self.layers = [
+                *((layer.weight.detach(), layer.bias.detach()) for layer in module.prediction),
+                (first.weight[:, :width].contiguous(), None),
+                *((layer.weight.detach(), layer.bias.detach()) for layer in rest),
+            ]
+            self.output, self.output_bias = module.output.weight.detach(), module.output.bias
+        self.fold_at = len(module.prediction)
+
+    @classmethod
+    def supports(cls, module):
+        """Return whether `module` has the structure that this class differentiates by hand."""
+        return isinstance(module, ThreeBranch) and bool(module.prediction) and bool(module.joint)
+
+    def bind(self, q, label):
+        """Return ``step() -> gradient`` of the logit at the current content of `q`, shape (n, K).
+
+        The returned tensor is overwritten by the next call. ``step.logit()`` gives the logit.
+        """
+        n = len(q)
+        hidden = [q.new_empty(n, w.shape[0]) for w, _ in self.layers]
+        down = [q.new_empty(n, w.shape[1]) for w, _ in self.layers]
+        folded = self.table[label]
+        top = self.output.expand(n, -1)
+
+        def up():
+            below = q
+            for i, (weight, bias) in enumerate(self.layers):
+                added = folded if i == self.fold_at else bias
+                torch.addmm(added, below, weight.T, out=hidden[i])
+                below = hidden[i].relu_()
+            return below
+
+        def gradient():
+            up()
+            above = torch.ops.aten.threshold_backward(top, hidden[-1], 0)
+            for i in range(len(self.layers) - 1, -1, -1):
+                torch.mm(above, self.layers[i][0], out=down[i])
+                if i:
+                    above = torch.ops.aten.threshold_backward.grad_input(
+                        down[i], hidden[i - 1], 0, grad_input=down[i]
+                    )
+            return down[0]
+
+        gradient.logit = lambda: torch.addmm(self.output_bias, up(), self.output.T).squeeze(1)
+        return gradient
+
+
+class AutogradGradient:
+    """The same for any module ``module(proba, label) -> logit``, through autograd."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def bind(self, q, label):
+        """Return ``step() -> gradient``, as `AnalyticGradient.bind` does."""
+
+        def gradient():
+            with torch.inference_mode(False), torch.enable_grad():
+                x = q.clone().requires_grad_()
+                return torch.autograd.grad(self.module(x, label).sum(), x)[0]
+
+        gradient.logit = lambda: self.module(q, label)
+        return gradient
+
+
+def perturb_block(gradient, p, label, draws, step_size, on_iteration=None):
+    """Run Algorithm 1 on one block of records that fits in memory.
+
+    Parameters
+    ----------
+    gradient : AnalyticGradient or AutogradGradient
+    p : float tensor of shape (n, K)
+        Confidences; left as they are.
+    label : int64 tensor of shape (n,)
+        Predicted classes, the label branch's input.
+    draws : float tensor of shape (max_iter, n)
+        r of Eq. 2, one per iteration and record.
+    step_size : float
+    on_iteration : callable or None
+        Called as ``on_iteration(q)`` before the first and after each iteration.
+
+    Returns
+    -------
+    q : float tensor of shape (n, K)
+        Every entry in [0, 1]; rows need not sum to one and may have another argmax.
+    """
+    with torch.inference_mode():
+        q = p.clone()
+        step = gradient.bind(q, label)
+        # believed members go down the logit, believed non-members up
+        uphill = torch.where(step.logit() >= 0, -step_size, step_size)
+        moves = (draws * uphill).unsqueeze(2)
+        if on_iteration is not None:
+            on_iteration(q)
+        for move in moves:
+            q.addcmul_(step().sign_(), move).clamp_(0, 1)
+            if on_iteration is not None:
+                on_iteration(q)
+    return q
+

@@ -1,0 +1,98 @@
+"""What an adversary sees of a target: confidences and a label, nothing else.
+
+Data flows one way through the library: target -> ``query`` -> attack -> score.
+"""
+
+import numpy as np
+from scipy.sparse import issparse
+from skorch.helper import SliceDict
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+
+def query(target, X, y=None):
+    """Ask a target for its answers on records, as a black-box adversary does.
+
+    Parameters
+    ----------
+    target : fitted classifier
+        Anything with ``predict_proba`` and ``classes_``; a defended classifier is asked like any
+        other, so the attack sees only what the defense shows.
+    X : records
+        Whatever `target` takes: (n, n_features) array, frame, sparse matrix, list of texts.
+    y : array-like of shape (n,), default=None
+        The records' true labels, in the target's own labels (the paper's adversary knows them).
+        None stands for the predicted labels.
+
+    Returns
+    -------
+    view : skorch.helper.SliceDict
+        ``proba``: (n, K) float32 confidences; ``label``: (n,) int64 index into
+        ``target.classes_``. scikit-learn slices it row by row, so it goes through
+        ``cross_val_score`` and the like as it is.
+
+    Raises
+    ------
+    ValueError
+        If `y` holds a label that the target does not know.
+
+    References
+    ----------
+    AEPPT (arXiv 2011.13696), Section 3: the adversary has black-box access.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_aeppt.attacks import query
+    >>> X, y = load_iris(return_X_y=True)
+    >>> view = query(LogisticRegression(max_iter=1000).fit(X, y), X, y)
+    >>> view["proba"].shape, view["label"].dtype
+    ((150, 3), dtype('int64'))
+    """
+    check_is_fitted(target)
+    proba = np.asarray(target.predict_proba(X), dtype=np.float32)
+    if y is None:
+        return SliceDict(proba=proba, label=proba.argmax(axis=1).astype(np.int64))
+    return SliceDict(proba=proba, label=label_index(target.classes_, y))
+
+
+def label_index(classes, y):
+    """Return the int64 index into `classes` of every label in `y`."""
+    classes, y = np.asarray(classes), np.asarray(y)
+    order = np.argsort(classes)
+    place = np.searchsorted(classes, y, sorter=order).clip(max=len(classes) - 1)
+    index = order[place]
+    unknown = classes[index] != y
+    if unknown.any():
+        raise ValueError(
+            f"y={np.unique(y[unknown])[:5].tolist()} holds labels that the target does not know: "
+            "give labels out of target.classes_, or leave these records out."
+        )
+    return index.astype(np.int64)
+
+
+def read_view(attack, X, *, reset):
+    """Return `X` as the pair (proba, label) that an attack works on.
+
+    A mapping must hold ``proba``; a plain two-dimensional array is read as ``proba``. Without
+    ``label`` the predicted one stands in. Sets or checks ``attack.n_features_in_`` (= K).
+    """
+    label = None
+    if isinstance(X, dict) and not issparse(X):  # scipy's dok_matrix is a dict too
+        if "proba" not in X:
+            raise ValueError(
+                f"X={sorted(X)} holds no 'proba': make it with sklearn_aeppt.attacks.query."
+            )
+        label = X.get("label")
+        X = X["proba"]
+    proba = validate_data(attack, X, dtype=np.float32, reset=reset)
+    if label is None:
+        return proba, proba.argmax(axis=1).astype(np.int64)
+    label = check_array(label, ensure_2d=False, dtype=np.int64)
+    if label.shape != proba.shape[:1] or label.min() < 0 or label.max() >= proba.shape[1]:
+        raise ValueError(
+            f"X['label'] must be {len(proba)} class indices from 0 to {proba.shape[1] - 1}, "
+            f"got shape {label.shape} and values from {label.min()} to {label.max()}: "
+            "make X with sklearn_aeppt.attacks.query."
+        )
+    return proba, label
