@@ -84,32 +84,41 @@ class AnalyticGradient:
 
         The returned tensor is overwritten by the next call. ``step.logit()`` gives the logit.
         """
-        n = len(q)
-        hidden = [q.new_empty(n, w.shape[0]) for w, _ in self.layers]
-        down = [q.new_empty(n, w.shape[1]) for w, _ in self.layers]
+        n, last = len(q), len(self.layers) - 1
         folded = self.table[label]
         top = self.output.expand(n, -1)
+        hidden = [q.new_empty(n, w.shape[0]) for w, _ in self.layers]
+        down = [q.new_empty(n, w.shape[1]) for w, _ in self.layers]
+        above = torch.empty_like(hidden[-1])
+        mask = torch.ops.aten.threshold_backward.grad_input  # above where hidden > 0, else 0
+        # everything an iteration touches is looked up and transposed here, once: for a single
+        # record the bookkeeping costs as much as the arithmetic
+        way_up = [
+            (folded if i == self.fold_at else bias, [q, *hidden][i], weight.T, hidden[i])
+            for i, (weight, bias) in enumerate(self.layers)
+        ]
+        way_down = [
+            ([*down[1:], above][i], self.layers[i][0], down[i], hidden[i - 1])
+            for i in range(last, 0, -1)
+        ]
+        end = ([*down[1:], above][0], self.layers[0][0])
 
         def up():
-            below = q
-            for i, (weight, bias) in enumerate(self.layers):
-                added = folded if i == self.fold_at else bias
-                torch.addmm(added, below, weight.T, out=hidden[i])
-                below = hidden[i].relu_()
-            return below
+            for added, below, weight, out in way_up:
+                torch.addmm(added, below, weight, out=out).relu_()
 
         def gradient():
             up()
-            above = torch.ops.aten.threshold_backward(top, hidden[-1], 0)
-            for i in range(len(self.layers) - 1, -1, -1):
-                torch.mm(above, self.layers[i][0], out=down[i])
-                if i:
-                    above = torch.ops.aten.threshold_backward.grad_input(
-                        down[i], hidden[i - 1], 0, grad_input=down[i]
-                    )
-            return down[0]
+            mask(top, hidden[last], 0, grad_input=above)
+            for upper, weight, out, active in way_down:
+                mask(torch.mm(upper, weight, out=out), active, 0, grad_input=out)
+            return torch.mm(*end, out=down[0])
 
-        gradient.logit = lambda: torch.addmm(self.output_bias, up(), self.output.T).squeeze(1)
+        def logit():
+            up()
+            return torch.addmm(self.output_bias, hidden[last], self.output.T).squeeze(1)
+
+        gradient.logit = logit
         return gradient
 
 

@@ -1,0 +1,75 @@
+"""Runnable experiments: ``sklearn-aeppt experiment NAME`` writes NAME.json and NAME.md."""
+
+import json
+import os
+import platform
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+#: Name -> what it shows. Each lives in the module of its name, as ``run(scale, seed, progress)``.
+EXPERIMENTS = {
+    "speed": "time and memory of the perturbation and of the substitute's training",
+}
+
+
+def run_experiment(name, *, scale="paper", seed=0, out="results"):
+    """Run one experiment and write its figures.
+
+    Parameters
+    ----------
+    name : str
+        A key of `EXPERIMENTS`.
+    scale : {"smoke", "paper"}, default="paper"
+        "smoke" is a quick run of the same code on little data; its figures mean nothing.
+    seed : int, default=0
+    out : path-like, default="results"
+        Folder for ``NAME.json`` (figures, seed, versions) and ``NAME.md`` (the same as a table).
+
+    Returns
+    -------
+    result : dict
+        What was written to the JSON file.
+
+    Raises
+    ------
+    ValueError
+        If there is no experiment of that name.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(f"name={name!r} is no experiment: choose from {', '.join(EXPERIMENTS)}.")
+    tables = import_module(f"{__name__}.{name}").run(scale=scale, seed=seed)
+    result = {"experiment": name, "scale": scale, "seed": seed, **_machine(), "tables": tables}
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    (out / f"{name}.md").write_text(to_markdown(result))
+    return result
+
+
+def _machine():
+    packages = ("sklearn-aeppt", "numpy", "scipy", "scikit-learn", "torch", "skorch")
+    return {
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in packages}},
+        "cores": os.cpu_count(),
+    }
+
+
+def to_markdown(result):
+    """Return the tables of a result as Markdown."""
+    lines = [
+        f"# {result['experiment']}",
+        "",
+        f"`sklearn-aeppt experiment {result['experiment']} --scale {result['scale']} "
+        f"--seed {result['seed']}`, {result['cores']} cores",
+    ]
+    for title, rows in result["tables"].items():
+        columns = list(rows[0])
+        lines += ["", f"## {title}", "", "| " + " | ".join(columns) + " |"]
+        lines += ["|" + " --- |" * len(columns)]
+        lines += ["| " + " | ".join(_cell(row[c]) for c in columns) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
