@@ -8,13 +8,15 @@ def main(argv=None):
     """Run the command line; return the exit status (0 fine, 2 bad input)."""
     parser = argparse.ArgumentParser(
         prog="sklearn-aeppt",
-        description="Classifiers whose predict_proba does not give away whose records trained them.",
+        description="Confidences that do not give away whose records trained a classifier.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     demo = commands.add_parser("demo", help="attack a model, protect it, compare")
     demo.add_argument("--data", metavar="FILE", help=".npz (X, y), .csv or .parquet of your own")
-    demo.add_argument("--target", metavar="COLUMN", help="column of the class labels (default: last)")
+    demo.add_argument(
+        "--target", metavar="COLUMN", help="column of the class labels (default: last)"
+    )
     demo.add_argument("--out", default="aeppt_demo.png", metavar="PNG", help="picture to write")
     demo.add_argument("--seed", type=int, default=0)
 

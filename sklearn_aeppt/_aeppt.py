@@ -6,12 +6,12 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from skorch.helper import SliceDict
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from skorch.helper import SliceDict
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._mim import MIMAttack
@@ -83,7 +83,8 @@ class AEPPTClassifier(OutputDefense):
     step_size_ : float
         The step in use.
     step_search_ : dict of ndarray
-        ``step_size`` and ``accuracy`` of the strongest held-out MIM at each step tried; only with "auto".
+        ``step_size`` and ``accuracy`` of the strongest held-out MIM at each step tried; only
+        with "auto".
     n_iter_ : int
         Iterations of each answer, `max_iter`.
     n_features_in_ : int

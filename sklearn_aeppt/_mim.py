@@ -1,19 +1,20 @@
 """The membership inference network (MIM) behind a scikit-learn face; skorch and torch stay here."""
 
 from copy import deepcopy
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from skorch import NeuralNet
-from skorch.callbacks import EarlyStopping, ProgressBar
-from skorch.dataset import ValidSplit
-from skorch.utils import noop
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
+from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping, ProgressBar
+from skorch.dataset import ValidSplit
+from skorch.utils import noop
 from torch import nn
 from torch.nn import functional as F
 
@@ -64,7 +65,7 @@ class ThreeBranch(nn.Module):
         generator = torch.Generator().manual_seed(seed)
 
         def stack(widths):
-            return nn.ModuleList(_linear(a, b, generator) for a, b in zip(widths, widths[1:]))
+            return nn.ModuleList(_linear(a, b, generator) for a, b in pairwise(widths))
 
         self.n_classes = n_classes
         self.prediction = stack((n_classes, *prediction))
@@ -351,7 +352,9 @@ class _Net(NeuralNet):
 def check_membership(y, n):
     """Return (classes, target) of a membership vector: target is 1 for the greater class."""
     if y is None:
-        raise ValueError("requires y to be passed, but the target y is None: y says which records are members.")
+        raise ValueError(
+            "requires y to be passed, but the target y is None: y says which records are members."
+        )
     y = column_or_1d(y, warn=True)
     check_classification_targets(y)
     if len(y) != n:

@@ -41,7 +41,7 @@ def keyed_seeds(proba, key, decimals=3):
 
 
 def uniform_from_seeds(seeds, n_draws):
-    """Return float32 draws from U(0, 1), shape (len(seeds), n_draws), a pure function of `seeds`."""
+    """Return float32 draws from U(0, 1), shape (len(seeds), n_draws), fixed by `seeds`."""
     with np.errstate(over="ignore"):
         x = seeds[:, None] + np.arange(1, n_draws + 1, dtype=np.uint64) * _GAMMA
         x ^= x >> np.uint64(30)
@@ -174,4 +174,3 @@ def perturb_block(gradient, p, label, draws, step_size, on_iteration=None):
             if on_iteration is not None:
                 on_iteration(q)
     return q
-

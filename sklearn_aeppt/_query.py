@@ -5,8 +5,8 @@ Data flows one way through the library: target -> ``query`` -> attack -> score.
 
 import numpy as np
 from scipy.sparse import issparse
-from skorch.helper import SliceDict
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from skorch.helper import SliceDict
 
 
 def query(target, X, y=None):

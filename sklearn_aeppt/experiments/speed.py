@@ -52,9 +52,7 @@ def fitted_defense(seed, n):
     rng = np.random.default_rng(seed)
     members, non_members = confident_vectors(n, rng), 0.7 * confident_vectors(n, rng) + 0.3 / K
     substitute = MIMAttack("substitute", max_epochs=5)
-    defense = AEPPTClassifier(
-        Answers(), step_size=STEP, substitute=substitute, random_state=seed
-    )
+    defense = AEPPTClassifier(Answers(), step_size=STEP, substitute=substitute, random_state=seed)
     return defense.fit(members, non_members.astype(np.float32))
 
 
@@ -105,7 +103,11 @@ def art_basic_iterative_method(module):
             return torch.stack([torch.zeros_like(logit), logit], dim=1)
 
     classifier = PyTorchClassifier(
-        TwoClasses(), torch.nn.CrossEntropyLoss(), input_shape=(K,), nb_classes=2, clip_values=(0, 1)
+        TwoClasses(),
+        torch.nn.CrossEntropyLoss(),
+        input_shape=(K,),
+        nb_classes=2,
+        clip_values=(0, 1),
     )
     attack = BasicIterativeMethod(
         classifier, eps=1.0, eps_step=STEP, max_iter=T, batch_size=4096, verbose=False

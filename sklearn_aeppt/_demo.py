@@ -1,0 +1,187 @@
+"""The demo: train an overfit model, attack it, protect it, attack it again."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.utils import _safe_indexing
+from tqdm.auto import tqdm
+
+from sklearn_aeppt import AEPPTClassifier
+from sklearn_aeppt.attacks import MIMAttack, query
+from sklearn_aeppt.metrics import clopper_pearson, label_only_floor, perturbation_size
+
+
+def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
+    """Run the demo and return its table as text.
+
+    Parameters
+    ----------
+    data : path-like or None
+        ``.npz`` with ``X`` and ``y``, ``.csv`` or ``.parquet``. None takes scikit-learn's digits.
+    target : str or None
+        Column of the class labels in a table; None takes the last one.
+    out : path-like
+        The picture to write.
+    seed : int
+    """
+    name = "digits" if data is None else Path(data).name
+    X, y = load_digits(return_X_y=True) if data is None else read_table(data, target)
+    X, y, dropped = drop_rare_classes(X, y)
+    mem, non = train_test_split(np.arange(len(y)), test_size=0.5, stratify=y, random_state=seed)
+    both, member = np.r_[mem, non], np.arange(len(y)) < len(mem)
+    take = lambda rows: _safe_indexing(X, rows)  # noqa: E731
+    with tqdm(total=5, unit="step", desc="training the model") as bar:
+        model = overfit_model(X, seed).fit(take(mem), y[mem])
+        bar.update()
+        bar.set_description("protecting it")
+        defended = AEPPTClassifier(model, random_state=seed).fit(take(mem), take(non))
+        bar.update()
+
+        # the adversary knows who is a member in one half, and is scored on the other
+        known, scored = train_test_split(
+            np.arange(len(both)), test_size=0.5, stratify=member, random_state=seed
+        )
+        views = {
+            "undefended": query(model, take(both), y[both]),
+            "AEPPT": query(defended, take(both), y[both]),
+        }
+        hits = {}
+        for trained_on, view in views.items():
+            bar.set_description(f"attacking, {trained_on}")
+            attack = MIMAttack(random_state=seed).fit(view[known], member[known])
+            for shown, seen in views.items():
+                right = attack.predict(seen[scored]) == member[scored]
+                hits[trained_on, shown] = right.sum(), len(scored)
+            bar.update()
+        bar.set_description("done")
+        bar.update()
+
+    pred = model.predict(take(both))
+    before, after = views["undefended"]["proba"], views["AEPPT"]["proba"]
+    floor = label_only_floor(y[mem], pred[member], y[non], pred[~member])
+    rows = [
+        ("", "undefended", "AEPPT"),
+        (
+            "attack accuracy, trained on undefended answers",
+            percent(*hits["undefended", "undefended"]),
+            percent(*hits["undefended", "AEPPT"]),
+        ),
+        (
+            "attack accuracy, retrained on what is shown",
+            percent(*hits["undefended", "undefended"]),
+            percent(*hits["AEPPT", "AEPPT"]),
+        ),
+        ("label-only floor, which no defense of confidences can beat", *[f"{floor:.1%}"] * 2),
+        ("labels kept", "", f"{np.mean(before.argmax(1) == after.argmax(1)):.1%}"),
+        ("mean L1 change of a confidence vector", "", f"{perturbation_size(before, after):.3f}"),
+    ]
+    accuracy = [np.mean(pred[side] == y[both][side]) for side in (member, ~member)]
+    lines = [
+        f"{name}: {len(mem)} members, {len(non)} non-members, {len(model.classes_)} classes, "
+        f"train accuracy {accuracy[0]:.1%}, test accuracy {accuracy[1]:.1%}"
+        + (f" ({dropped} records of classes with fewer than 4 left out)" if dropped else ""),
+        f"step_size='auto' chose {defended.step_size_:.2g}",
+        "",
+        *(f"{label:60}{a:>22}{b:>22}" for label, a, b in rows),
+        "",
+        "In brackets: 95 % Clopper-Pearson intervals. AEPPT stops an attacker who trained on",
+        "undefended answers; read the second row for one who trains on the defended ones.",
+        draw(out, views, member, hits, floor),
+    ]
+    return "\n".join(lines)
+
+
+def percent(hits, trials):
+    """Return a proportion with its 95 % interval as text."""
+    low, high = clopper_pearson(hits, trials)
+    return f"{hits / trials:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def overfit_model(X, seed):
+    """Return a forest of full depth; behind a one-hot encoder where columns are not numbers."""
+    forest = RandomForestClassifier(random_state=seed)
+    if not hasattr(X, "columns"):
+        return forest
+    encode = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
+        remainder="passthrough",
+    )
+    return make_pipeline(encode, forest)
+
+
+def read_table(path, target):
+    """Return (X, y) of a file of records."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"--data {path}: no such file.")
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            if not {"X", "y"} <= set(arrays):
+                raise ValueError(
+                    f"--data {path} holds {sorted(arrays)}, not X and y: save it with "
+                    "numpy.savez(file, X=X, y=y)."
+                )
+            return arrays["X"], arrays["y"]
+    readers = {".csv": "read_csv", ".parquet": "read_parquet"}
+    if path.suffix not in readers:
+        raise ValueError(f"--data {path}: give an .npz, .csv or .parquet file.")
+    import pandas as pd  # an extra: only tables need it
+
+    table = getattr(pd, readers[path.suffix])(path)
+    target = table.columns[-1] if target is None else target
+    if target not in table:
+        raise ValueError(
+            f"--target {target!r} is no column: choose from {list(table.columns)[:20]}."
+        )
+    return table.drop(columns=target), table[target].to_numpy()
+
+
+def drop_rare_classes(X, y):
+    """Leave out classes with fewer than 4 records: each must stand on both sides."""
+    _, code, count = np.unique(y, return_inverse=True, return_counts=True)
+    rows = np.flatnonzero(count[code] >= 4)
+    if len(np.unique(code[rows])) < 2 or len(rows) < 40:
+        raise ValueError(
+            f"{len(rows)} records in {len(np.unique(code[rows]))} classes of at least 4: give 40 "
+            "records or more, in two classes or more, with the labels as --target."
+        )
+    return _safe_indexing(X, rows), np.asarray(y)[rows], len(y) - len(rows)
+
+
+def draw(out, views, member, hits, floor):
+    """Draw what the adversary sees and how well he does; return a line about it."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return "No picture: install sklearn-aeppt[plots] for it."
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    for axis, (name, view) in zip((left, middle), views.items()):
+        top = view["proba"].max(axis=1)
+        for side, label, color in (
+            (member, "members", "#0072B2"),
+            (~member, "non-members", "#D55E00"),
+        ):
+            axis.ecdf(top[side], label=label, color=color)
+        axis.set(title=name, xlabel="largest confidence shown", xlim=(0, 1.02))
+    left.set_ylabel("share of records at or below")
+    left.legend(loc="upper left")
+    names = ["undefended", "AEPPT,\nfixed attacker", "AEPPT,\nretrained"]
+    keys = [("undefended", "undefended"), ("undefended", "AEPPT"), ("AEPPT", "AEPPT")]
+    for x, key in enumerate(keys):
+        share = hits[key][0] / hits[key][1]
+        low, high = clopper_pearson(*hits[key])
+        right.bar(x, share, color="#56B4E9", width=0.6)
+        right.errorbar(x, share, [[share - low], [high - share]], color="black", capsize=4)
+    right.axhline(floor, color="#D55E00", label=f"label-only floor, {floor:.1%}")
+    right.axhline(0.5, color="gray", linestyle=":", label="guessing")
+    right.set(title="attack accuracy (MIM0)", ylim=(0.3, 1), xticks=range(3), xticklabels=names)
+    right.legend(loc="upper right")
+    figure.savefig(out, dpi=120)
+    return f"Picture: {out}"
