@@ -549,7 +549,8 @@ def perturbation_size(p, q, ord=1, *, per_record=False):
             f"p has shape {p.shape} and q {q.shape}: both must be (n_records, n_classes), alike "
             "and not empty."
         )
-    size = np.linalg.norm(p - q, ord=ord, axis=1)
+    change = np.subtract(p, q, dtype=np.result_type(p, q, np.float32))
+    size = np.linalg.norm(change, ord=ord, axis=1)
     return size if per_record else float(size.mean(dtype=np.float64))
 
 
