@@ -304,7 +304,9 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if hasattr(self.estimator, "__sklearn_tags__"):
             wrapped = self.estimator.__sklearn_tags__()
             tags.input_tags = deepcopy(wrapped.input_tags)
-            tags.classifier_tags = deepcopy(wrapped.classifier_tags)
+            if wrapped.classifier_tags is not None:
+                tags.classifier_tags.multi_class = wrapped.classifier_tags.multi_class
+                tags.classifier_tags.poor_score = wrapped.classifier_tags.poor_score
         return tags
 
 

@@ -161,12 +161,12 @@ def perturb_block(gradient, p, label, draws, step_size, on_iteration=None):
     q : float tensor of shape (n, K)
         Every entry in [0, 1]; rows need not sum to one and may have another argmax.
     """
+    q = p.clone()
     with torch.inference_mode():
-        q = p.clone()
         step = gradient.bind(q, label)
         # believed members go down the logit, believed non-members up
-        uphill = torch.where(step.logit() >= 0, -step_size, step_size)
-        moves = (draws * uphill).unsqueeze(2)
+        uphill = torch.where(step.logit() >= 0, -1, 1).to(p.dtype)
+        moves = (draws * (step_size * uphill)).unsqueeze(2)
         if on_iteration is not None:
             on_iteration(q)
         for move in moves:

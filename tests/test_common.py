@@ -1,0 +1,48 @@
+"""scikit-learn's own checks over every public estimator, in several settings."""
+
+import pytest
+from sklearn.base import is_classifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_aeppt import AEPPTClassifier
+from sklearn_aeppt.attacks import MIMAttack
+
+quick = MIMAttack("substitute", max_epochs=2)
+ESTIMATORS = [
+    AEPPTClassifier(LogisticRegression(), step_size=1e-3, substitute=quick),
+    AEPPTClassifier(
+        DecisionTreeClassifier(random_state=0), step_size=1e-3, substitute=quick, batch_size=7
+    ),
+    AEPPTClassifier(
+        LogisticRegression(),
+        step_size=1e-3,
+        substitute=MIMAttack("mim1", max_epochs=2),
+        query_noise="fresh",
+    ),
+    AEPPTClassifier(LogisticRegression(), step_size="auto", substitute=quick, max_iter=3),
+    MIMAttack("substitute", max_epochs=20),
+    MIMAttack("mim0", max_epochs=10),
+    MIMAttack("mim1", loss="l2", max_epochs=20),
+]
+FRESH = "query_noise='fresh' answers anew each time, as the paper does; the check asks twice"
+
+
+def expected_failures(estimator):
+    if getattr(estimator, "query_noise", None) != "fresh":
+        return {}
+    asking_twice = ("check_estimators_pickle", "check_classifiers_train", "check_fit_idempotent")
+    return dict.fromkeys(asking_twice, FRESH)
+
+
+# how little a step does to four records is no reason to fail a check of the interface
+@pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+def test_sklearn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_is_a_classifier_to_sklearn(estimator):
+    assert is_classifier(estimator)

@@ -1,0 +1,44 @@
+"""The main job on real records; skipped where the data are not at hand."""
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier
+
+from sklearn_aeppt import AEPPTClassifier
+from sklearn_aeppt.attacks import MIMAttack, query
+from sklearn_aeppt.metrics import perturbation_size
+
+
+def play(X, y, n, epochs, seed):
+    """Return (undefended, defended accuracy of a fixed MIM0, mean L1); check what must hold."""
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(X))[: 2 * n]
+    X, y, is_member = X[rows], y[rows], np.arange(2 * n) < n
+    model = MLPClassifier((128,), alpha=0, max_iter=epochs, random_state=seed)
+    model.fit(X[is_member], y[is_member])
+    known_label = np.isin(y, model.classes_)
+    X, y, is_member = X[known_label], y[known_label], is_member[known_label]
+    defense = AEPPTClassifier(model, random_state=seed).fit(X[is_member], X[~is_member])
+
+    known = rng.random(len(X)) < 0.5
+    view, shown = query(model, X, y), query(defense, X, y)
+    attack = MIMAttack(random_state=seed + 100).fit(view[known], is_member[known])
+    np.testing.assert_array_equal(defense.predict(X), model.predict(X))
+    np.testing.assert_array_equal(shown["proba"].argmax(1), view["proba"].argmax(1))
+    np.testing.assert_allclose(shown["proba"].sum(axis=1), 1, atol=1e-6)
+    before, after = (attack.score(v[~known], is_member[~known]) for v in (view, shown))
+    return before, after, perturbation_size(view["proba"], shown["proba"])
+
+
+def test_location30(location30):
+    before, after, size = play(*location30, n=2500, epochs=200, seed=0)
+    assert before > 0.78
+    assert after <= 0.53
+    assert size <= 0.25
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
+def test_walmart37(walmart37):
+    before, after, _ = play(*walmart37, n=4000, epochs=60, seed=0)
+    assert before > 0.7
+    assert after <= 0.53
