@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_sco
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions, validate_params
+from sklearn.utils.metadata_routing import MetadataRequest
 
 from sklearn_aeppt._output_defense import is_fitted
 
@@ -698,13 +699,25 @@ class _AttackScorer:
     def __repr__(self):
         return f"attack_scorer({self.attack!r}, {self.metric!r})"
 
-    def __call__(self, estimator, X, y):
-        """Return the score of `estimator` on records X with membership y; greater is better."""
+    def get_metadata_routing(self):
+        """Ask scikit-learn's metadata routing, where it is switched on, for `is_member`."""
+        request = MetadataRequest(owner=self)
+        request.score.add_request(param="is_member", alias=True)
+        return request
+
+    def __call__(self, estimator, X, y, is_member=None):
+        """Return the score of `estimator` on records X; greater is better.
+
+        y is the membership mask, or with `is_member` the true classes, which the attack sees then.
+        """
         from sklearn_aeppt.attacks import MIMAttack, query  # metrics alone need no torch
 
-        if y is None:
+        if is_member is None and y is None:
             raise ValueError("y is None: it must be the membership mask of X's records.")
-        membership = _as_membership(y)
+        if is_member is None:
+            membership, y_class = _as_membership(y), None
+        else:
+            membership, y_class = _as_membership(is_member, "is_member"), y
         attack = self.attack
         if attack is None:
             attack = MIMAttack("mim0", random_state=self.random_state)
@@ -713,7 +726,7 @@ class _AttackScorer:
         method = next((name for name in names if hasattr(attack, name)), None)
         if method is None:
             raise TypeError(f"attack={attack!r} has none of {names}: give a binary classifier.")
-        view = query(estimator, X)
+        view = query(estimator, X, y_class)
         if is_fitted(attack):
             response = getattr(attack, method)(view)
         else:
@@ -775,9 +788,11 @@ def attack_scorer(attack=None, metric="closeness", *, cv=5, random_state=None):
 
     Notes
     -----
-    The label that the attack sees is the target's predicted one: y carries membership, so the
-    true classes cannot reach a scorer. Fit a fixed attack on predicted labels too, or compute
-    ``query(target, X, y_class)`` and use ``cross_val_score`` on the attack.
+    The label that the attack sees is the target's predicted one, as y carries membership: fit a
+    fixed attack on predicted labels too. Under ``sklearn.set_config(enable_metadata_routing=True)``
+    ``search.fit(X, y_class, is_member=mask)`` hands the scorer true classes and membership apart:
+    then the attack sees the true classes, as the paper's adversary does, and ``"accuracy"`` and
+    other scorers of classifiers can stand beside it.
 
     Scores of an attack that is cross-fitted are pooled over its folds before `metric`.
 
