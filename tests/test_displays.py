@@ -56,6 +56,10 @@ def test_roc_axes():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("False positive rate", "True positive rate")
     x, height = display.line_.get_data()
     assert height[x <= 0.5 / 20].max() == 1  # found without a false positive, and drawn
+    assert (x[0], height[0]) == (0.5 / 20, 0.5 / 20)
+    np.testing.assert_array_equal(x[1:], display.fpr.clip(0.5 / 20))
+    np.testing.assert_array_equal(height[1:], display.tpr)
+    assert display.line_.get_drawstyle() == "steps-post"
     other = MembershipRocDisplay.from_predictions(y, np.arange(40.0), name="inverted", ax=ax)
     assert other.ax_ is ax
     assert other.line_.get_color() != display.line_.get_color()
