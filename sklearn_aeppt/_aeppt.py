@@ -235,7 +235,7 @@ class AEPPTClassifier(OutputDefense):
         self.step_size_ = float(steps[fooled.argmax() if fooled.any() else accuracy.argmin()])
 
     def _perturb_block(self, proba):
-        p = torch.as_tensor(proba, dtype=torch.float32, device=self.device)
+        p = torch.tensor(proba, dtype=torch.float32, device=self.device)
         label = proba.argmax(axis=1)
         module = self.substitute_.module_
         analytic = AnalyticGradient.supports(module)

@@ -7,10 +7,9 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, ProgressBar
 from skorch.dataset import ValidSplit
@@ -18,7 +17,7 @@ from skorch.utils import noop
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_aeppt._query import read_view
+from sklearn_aeppt._query import check_membership, read_view
 
 #: Widths of the hidden layers of each branch; a further architecture costs one line.
 ARCHITECTURES = {
@@ -118,9 +117,9 @@ class TensorBatches:
         indices = getattr(dataset, "indices", None)  # a torch Subset, as skorch's split makes
         whole = dataset if indices is None else dataset.dataset
         take = slice(None) if indices is None else np.asarray(indices)
-        self.X = {key: torch.as_tensor(value[take]) for key, value in whole.X.items()}
+        self.X = {key: torch.tensor(value[take]) for key, value in whole.X.items()}
         n = len(self.X["proba"])
-        self.y = torch.zeros(n) if whole.y is None else torch.as_tensor(whole.y[take])
+        self.y = torch.zeros(n) if whole.y is None else torch.tensor(whole.y[take])
         self.n, self.batch_size = n, n if batch_size == -1 else batch_size
         self.shuffle, self.generator = shuffle, generator
 
@@ -310,8 +309,8 @@ class MIMAttack(ClassifierMixin, BaseEstimator):
         with torch.inference_mode():
             for start in range(0, len(proba), 16384):
                 rows = slice(start, start + 16384)
-                p = torch.as_tensor(proba[rows], dtype=torch.float64, device=device)
-                c = torch.as_tensor(label[rows], device=device)
+                p = torch.tensor(proba[rows], dtype=torch.float64, device=device)
+                c = torch.tensor(label[rows], device=device)
                 logits.append(module(p, c).cpu())
         return torch.cat(logits).numpy()
 
@@ -347,28 +346,3 @@ class _Net(NeuralNet):
                 raise
         self.notify("on_train_end", X=X, y=y)
         return self
-
-
-def check_membership(y, n):
-    """Return (classes, target) of a membership vector: target is 1 for the greater class."""
-    if y is None:
-        raise ValueError(
-            "requires y to be passed, but the target y is None: y says which records are members."
-        )
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    if len(y) != n:
-        raise ValueError(f"y has {len(y)} memberships for {n} records: give one for each.")
-    classes, target = np.unique(y, return_inverse=True)
-    if len(classes) > 2:
-        raise ValueError(
-            "Only binary classification is supported. The type of the target is "
-            f"{type_of_target(y)}: y must hold members (1) and non-members (0)."
-        )
-    if len(classes) < 2:
-        raise ValueError(
-            f"y holds one class only, {classes[0]!r}: an attack is trained on members (1) and "
-            "non-members (0)."
-        )
-    return classes, target

@@ -5,7 +5,9 @@ Data flows one way through the library: target -> ``query`` -> attack -> score.
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 from skorch.helper import SliceDict
 
 
@@ -96,3 +98,28 @@ def read_view(attack, X, *, reset):
             "make X with sklearn_aeppt.attacks.query."
         )
     return proba, label
+
+
+def check_membership(y, n):
+    """Return (classes, target) of a membership vector: target is 1 for the greater class."""
+    if y is None:
+        raise ValueError(
+            "requires y to be passed, but the target y is None: y says which records are members."
+        )
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    if len(y) != n:
+        raise ValueError(f"y has {len(y)} memberships for {n} records: give one for each.")
+    classes, target = np.unique(y, return_inverse=True)
+    if len(classes) > 2:
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is "
+            f"{type_of_target(y)}: y must hold members (1) and non-members (0)."
+        )
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds one class only, {classes[0]!r}: an attack is trained on members (1) and "
+            "non-members (0)."
+        )
+    return classes, target
