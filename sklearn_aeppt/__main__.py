@@ -24,6 +24,7 @@ def main(argv=None):
     experiment.add_argument("name", nargs="+", metavar="NAME", help="list, NAME or run NAME")
     experiment.add_argument("--scale", choices=["smoke", "paper"], default="paper")
     experiment.add_argument("--seed", type=int, default=0)
+    experiment.add_argument("--data", metavar="FOLDER", help="real records (.npz bit tables)")
     experiment.add_argument("--out", default="results", metavar="FOLDER")
 
     args = parser.parse_args(argv)
@@ -52,7 +53,8 @@ def _experiment(args):
         for known, what in EXPERIMENTS.items():
             print(f"{known:12} {what}")
         return 0
-    print(to_markdown(run_experiment(name, scale=args.scale, seed=args.seed, out=args.out)))
+    options = {"scale": args.scale, "seed": args.seed, "data": args.data, "out": args.out}
+    print(to_markdown(run_experiment(name, **options)))
     return 0
 
 

@@ -5,15 +5,19 @@ import os
 import platform
 from importlib import import_module
 from importlib.metadata import version
+from inspect import signature
 from pathlib import Path
 
-#: Name -> what it shows. Each lives in the module of its name, as ``run(scale, seed, progress)``.
+#: Name -> what it shows. Each lives in the module of its name, as ``run(scale, seed)``, with
+#: ``data`` beside them where it takes real records.
 EXPERIMENTS = {
+    "protection": "a fixed attacker before and after AEPPT, and one who retrains",
+    "simplex": "ways for the perturbed vector to return to the simplex, and what each costs",
     "speed": "time and memory of the perturbation and of the substitute's training",
 }
 
 
-def run_experiment(name, *, scale="paper", seed=0, out="results"):
+def run_experiment(name, *, scale="paper", seed=0, data=None, out="results"):
     """Run one experiment and write its figures.
 
     Parameters
@@ -23,6 +27,8 @@ def run_experiment(name, *, scale="paper", seed=0, out="results"):
     scale : {"smoke", "paper"}, default="paper"
         "smoke" is a quick run of the same code on little data; its figures mean nothing.
     seed : int, default=0
+    data : path-like or None, default=None
+        Folder of real records, for the experiments that take them; None makes records up.
     out : path-like, default="results"
         Folder for ``NAME.json`` (figures, seed, versions) and ``NAME.md`` (the same as a table).
 
@@ -38,8 +44,14 @@ def run_experiment(name, *, scale="paper", seed=0, out="results"):
     """
     if name not in EXPERIMENTS:
         raise ValueError(f"name={name!r} is no experiment: choose from {', '.join(EXPERIMENTS)}.")
-    tables = import_module(f"{__name__}.{name}").run(scale=scale, seed=seed)
-    result = {"experiment": name, "scale": scale, "seed": seed, **_machine(), "tables": tables}
+    run = import_module(f"{__name__}.{name}").run
+    options = {} if data is None else {"data": data}
+    if options and "data" not in signature(run).parameters:
+        raise ValueError(f"data={data}: the experiment {name!r} takes no records.")
+    tables = run(scale=scale, seed=seed, **options)
+    command = f"sklearn-aeppt experiment {name} --scale {scale} --seed {seed}"
+    command += "" if data is None else " --data FOLDER"
+    result = {"experiment": name, "command": command, **_machine(), "tables": tables}
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
@@ -60,8 +72,7 @@ def to_markdown(result):
     lines = [
         f"# {result['experiment']}",
         "",
-        f"`sklearn-aeppt experiment {result['experiment']} --scale {result['scale']} "
-        f"--seed {result['seed']}`, {result['cores']} cores",
+        f"`{result['command']}`, {result['cores']} cores",
     ]
     for title, rows in result["tables"].items():
         columns = list(rows[0])

@@ -1,0 +1,52 @@
+"""Overfit networks on real or made-up records, for the experiments."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+
+def made_up(rng, n):
+    """Return n sparse binary records in 10 classes whose labels are half noise."""
+    X = (rng.random((n, 60)) < 0.15).astype(np.float32)
+    y = np.where(rng.random(n) < 0.5, X[:, :60].reshape(n, 10, 6).sum(2).argmax(1), 0)
+    return X, np.where(rng.random(n) < 0.3, rng.integers(10, size=n), y)
+
+
+def tables(folder):
+    """Return name -> (X, y) of the bit tables in a folder.
+
+    Each ``.npz`` holds ``X_packed`` (rows of ``numpy.packbits``), ``n_features``, ``y`` and
+    maybe ``first``, which marks the first of equal rows: only these are taken.
+    """
+    found = {}
+    for file in sorted(Path(folder).glob("*.npz")):
+        with np.load(file) as z:
+            if "X_packed" not in z:
+                continue
+            X = np.unpackbits(z["X_packed"], axis=1, count=int(z["n_features"]))
+            rows = z["first"] if "first" in z else slice(None)
+            found[file.stem] = X[rows].astype(np.float32), z["y"][rows]
+    if not found:
+        raise ValueError(f"data={folder}: no .npz with X_packed, n_features and y in there.")
+    return found
+
+
+def games(scale, seed, data, n_seeds=3):
+    """Yield (name, seed, model, X, y, is_member) of one overfit network per data set and seed."""
+    sets = {} if data is None else tables(data)
+    for s in range(seed, seed + (n_seeds if scale == "paper" else 1)):
+        rng = np.random.default_rng(s)
+        pools = sets or {"made-up": made_up(rng, 4000 if scale == "paper" else 400)}
+        for name, (X, y) in pools.items():
+            n = min(len(X) // 2, 2500 if len(X) < 10_000 else 5000)
+            rows = rng.permutation(len(X))[: 2 * n if scale == "paper" else 400]
+            X, y, is_member = X[rows], y[rows], np.arange(len(rows)) < len(rows) // 2
+            model = MLPClassifier((128,), alpha=0, max_iter=100, random_state=s)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # overfit is what is wanted
+                model.fit(X[is_member], y[is_member])
+            kept = np.isin(y, model.classes_)
+            yield name, s, model, X[kept], y[kept], is_member[kept]
