@@ -1,0 +1,42 @@
+"""The README does what it says."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def blocks(language):
+    text = (ROOT / "README.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_readme_python_runs_from_top_to_bottom():
+    names = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    assert (names["defended"].predict(names["X"]) == names["model"].predict(names["X"])).all()
+    assert names["search"].best_estimator_.estimator_ is names["model"]
+
+
+def test_first_two_shell_blocks_are_the_two_set_ups():
+    first, second = blocks("sh")[:2]
+    assert first.rstrip().endswith("sklearn-aeppt demo")
+    assert second.rstrip().endswith("-m pytest")
+    for block in (first, second):
+        assert "-c constraints.txt" in block and block.startswith("python3 -m venv")
+
+
+def test_links_of_the_docs_lead_somewhere():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_text_names_no_machine():
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), ROOT / "CHANGELOG.md"):
+        assert not re.search(r"/(root|work|home)/", page.read_text()), page.name
+
+
+def test_constraints_pin_the_cpu_build():
+    assert "torch==2.13.0\n" in (ROOT / "constraints.txt").read_text()
