@@ -46,9 +46,10 @@ class AEPPTClassifier(OutputDefense):
         Fitted (or a `FrozenEstimator`): it is defended as it is and never refitted, not even in a
         grid search. Not fitted: `fit` trains a clone on part of the records.
     step_size : float > 0 or "auto", default="auto"
-        Largest move of one confidence in one iteration, in probability. "auto" takes the
+        Largest move of one confidence in one iteration, in probability. "auto" finds the
         smallest step at which the paper's adversary, a MIM trained on undefended answers of half
-        of the records, is at 50 % on the other half (the strongest of three).
+        of the records, is at 50 % on the other half (the strongest of three), and takes twice
+        that: what fools one adversary fools the next only at up to twice the step.
     max_iter : int, default=100
         Iterations T.
     substitute : MIMAttack or estimator with its interface, default=None
@@ -175,11 +176,10 @@ class AEPPTClassifier(OutputDefense):
             self._search_step(view, is_member, rng)
 
     def _search_step(self, view, is_member, rng, n_adversaries=3, n_known=10_000, n_scored=2048):
-        """Set the smallest step at which no MIM trained on undefended answers is above 50 %.
+        """Set twice the least step at which no MIM trained on undefended answers is above 50 %.
 
         Each adversary knows one half of the records and is scored on the other, which the
-        defense, as deployed, was fitted on. Which step fools an adversary varies by a third from
-        one to the next, so the strongest of a few decides.
+        defense, as deployed, was fitted on. The strongest of a few decides.
         """
         if min(is_member.sum(), (~is_member).sum()) < 4:
             raise ValueError(
@@ -232,7 +232,10 @@ class AEPPTClassifier(OutputDefense):
                 "alone may tell members; no output defense that keeps labels helps there.",
                 stacklevel=4,
             )
-        self.step_size_ = float(steps[fooled.argmax() if fooled.any() else accuracy.argmin()])
+        # The next adversary needs up to twice the step that fools these; he may know true labels.
+        self.step_size_ = float(
+            2 * steps[fooled.argmax()] if fooled.any() else steps[accuracy.argmin()]
+        )
 
     def _perturb_block(self, proba):
         p = torch.tensor(proba, dtype=torch.float32, device=self.device)

@@ -47,7 +47,7 @@ def test_fixed_attacker_falls_and_labels_stay(overfit):
         defense.predict_proba(X).argmax(axis=1), model.predict_proba(X).argmax(axis=1)
     )
     steps, accuracy = defense.step_search_.values()
-    assert defense.step_size_ == steps[accuracy <= 0.5].min()
+    assert defense.step_size_ == 2 * steps[accuracy <= 0.5].min()
     assert (np.diff(steps) > 0).all()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
+from tqdm.auto import tqdm
 
 
 def made_up(rng, n):
@@ -37,7 +38,7 @@ def tables(folder):
 def games(scale, seed, data, n_seeds=3):
     """Yield (name, seed, model, X, y, is_member) of one overfit network per data set and seed."""
     sets = {} if data is None else tables(data)
-    for s in range(seed, seed + (n_seeds if scale == "paper" else 1)):
+    for s in tqdm(range(seed, seed + (n_seeds if scale == "paper" else 1)), desc="seeds"):
         rng = np.random.default_rng(s)
         pools = sets or {"made-up": made_up(rng, 4000 if scale == "paper" else 400)}
         for name, (X, y) in pools.items():

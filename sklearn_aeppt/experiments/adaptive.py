@@ -1,0 +1,61 @@
+"""A defended model under the paper's fixed attacker and under every adaptive one."""
+
+import numpy as np
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import train_test_split
+
+from sklearn_aeppt import AEPPTClassifier
+from sklearn_aeppt.attacks import (
+    AdversarialTrainingAttack,
+    BoostingAttack,
+    FlipAttack,
+    MIMAttack,
+    RoundingAttack,
+    query,
+)
+from sklearn_aeppt.experiments._data import games
+from sklearn_aeppt.experiments.protection import summary
+from sklearn_aeppt.metrics import attack_accuracy_interval, label_only_floor
+
+
+def run(scale="paper", seed=0, data=None):
+    """Return the accuracy of each attacker on AEPPT's answers, with its interval."""
+    rows = []
+    for name, s, model, X, y, is_member in games(scale, seed, data):
+        defense = AEPPTClassifier(model, random_state=s).fit(X[is_member], X[~is_member])
+        plain, shown = query(model, X, y), query(defense, X, y)
+        known, scored = train_test_split(
+            np.arange(len(X)), test_size=0.5, stratify=is_member, random_state=s
+        )
+        pred = model.predict(X)
+        sides = [(y[m], pred[m]) for m in (is_member, ~is_member)]
+        mim = MIMAttack(random_state=s)
+        # an adversary of the defense's own kind, who knows all but its key and its weights
+        copied = AdversarialTrainingAttack(
+            mim, AEPPTClassifier(None, step_size=defense.step_size_, random_state=s + 1)
+        )
+        attackers = {
+            "MIM0 on undefended answers, undefended": (mim, plain, plain),
+            "MIM0 trained on undefended answers (the paper's)": (mim, plain, shown),
+            "FlipAttack(MIM0)": (FlipAttack(mim), plain, shown),
+            "RoundingAttack(MIM0), trained on undefended": (RoundingAttack(mim), plain, shown),
+            "AdversarialTrainingAttack(MIM0, AEPPT)": (copied, plain, shown),
+            "RoundingAttack(MIM0), retrained": (RoundingAttack(mim), shown, shown),
+            "MIM0 retrained": (mim, shown, shown),
+            "BoostingAttack retrained": (BoostingAttack(random_state=s), shown, shown),
+        }
+        for attacker, (attack, learned, asked) in attackers.items():
+            attack.fit(learned[known], is_member[known])
+            said = attack.predict(asked[scored])
+            low, high = attack_accuracy_interval(is_member[scored], said)
+            rows.append(
+                {
+                    "data": f"{name}: {attacker}",
+                    "seed": s,
+                    "accuracy": float(balanced_accuracy_score(is_member[scored], said)),
+                    "interval, low": low,
+                    "interval, high": high,
+                    "label-only floor": label_only_floor(*sides[0], *sides[1]),
+                }
+            )
+    return {"runs": rows, "mean and standard deviation over seeds": summary(rows)}
