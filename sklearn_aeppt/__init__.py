@@ -1,11 +1,13 @@
 """Classifiers whose ``predict_proba`` does not give away whose records trained them.
 
 `AEPPTClassifier` wraps a fitted classifier and perturbs the confidences it shows, as the paper
-"Use the Spear as a Shield" (arXiv 2011.13696) does; ``sklearn_aeppt.attacks`` holds the
-adversaries, ``sklearn_aeppt.metrics`` and ``sklearn_aeppt.displays`` what to judge them by.
+"Use the Spear as a Shield" (arXiv 2011.13696) does; `EqualizedClassifier` shows members and
+non-members the same distribution. ``sklearn_aeppt.attacks`` holds the adversaries,
+``sklearn_aeppt.metrics`` and ``sklearn_aeppt.displays`` what to judge them by.
 """
 
 from sklearn_aeppt._aeppt import AEPPTClassifier
+from sklearn_aeppt._equalized import EqualizedClassifier
 
 __version__ = "0.1.0"
-__all__ = ["AEPPTClassifier"]
+__all__ = ["AEPPTClassifier", "EqualizedClassifier"]

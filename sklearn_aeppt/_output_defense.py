@@ -8,7 +8,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import _safe_indexing, assert_all_finite, check_random_state, indexable
+from sklearn.utils import (
+    _safe_indexing,
+    assert_all_finite,
+    check_consistent_length,
+    check_random_state,
+    indexable,
+)
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
@@ -19,11 +25,12 @@ from sklearn_aeppt._compat import check_feature_names, check_n_features, clone_p
 
 @dataclass
 class Records:
-    """Records of one side: as they came, their class labels (or None), and their confidences."""
+    """Records of one side: as they came, their class labels or None, and what the model says."""
 
     X: object
     y: object = None
-    proba: object = None
+    proba: object = None  # (n, K) confidences
+    hit: object = None  # (n,) bool, whether the predicted label is right; None without labels
 
 
 def is_fitted(estimator):
@@ -156,11 +163,18 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If it cannot be told who is a member, if members or non-members are missing, or if
             the estimator's answers are not probability vectors.
         """
+        return self._fit(X, y, is_member)
+
+    def _fit(self, X, y, is_member, y_mem=None, y_non=None):
         self._validate_params()
         self._check_estimator()
         if is_fitted(self.estimator):
             estimator = self.estimator
             members, non_members = split_for_fitted(X, y, is_member)
+            for side, labels in ((members, y_mem), (non_members, y_non)):
+                if labels is not None:
+                    check_consistent_length(side.X, labels)
+                    side.y = column_or_1d(labels)
         else:
             members, non_members = self._split_for_unfitted(X, y, is_member)
             estimator = clone(self.estimator).fit(members.X, members.y)
@@ -170,6 +184,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         for side in (members, non_members):
             side.proba = self._ask(estimator, side.X)
+            if side.y is not None:
+                side.hit = estimator.classes_[side.proba.argmax(axis=1)] == np.asarray(side.y)
         self._fit_defense(members, non_members)
         # last, so that a fit that failed or was interrupted leaves no estimator that answers
         check_feature_names(self, X, reset=True)

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_aeppt import AEPPTClassifier
+from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.attacks import MIMAttack
 
 quick = MIMAttack("substitute", max_epochs=2)
@@ -22,6 +22,9 @@ ESTIMATORS = [
         query_noise="fresh",
     ),
     AEPPTClassifier(LogisticRegression(), step_size="auto", substitute=quick, max_iter=3),
+    EqualizedClassifier(LogisticRegression()),
+    EqualizedClassifier(LogisticRegression(), cost="l1", rest="own", record_delta=0.5, n_bins=4),
+    EqualizedClassifier(LogisticRegression(), rest="template", delta=0.1, n_groups=2),
     MIMAttack("substitute", max_epochs=20),
     MIMAttack("mim0", max_epochs=10),
     MIMAttack("mim1", loss="l2", max_epochs=20),

@@ -1,0 +1,307 @@
+"""Equalized confidences: members and non-members are shown the same distribution."""
+
+import secrets
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sklearn_aeppt._output_defense import OutputDefense
+from sklearn_aeppt._perturbation import keyed_seeds, uniform_from_seeds
+from sklearn_aeppt._transport import equalizing_map
+
+N_QUANTILES = 33  # of the confidences inside a bin
+
+
+class EqualizedClassifier(OutputDefense):
+    """Classifier whose largest confidence is distributed alike for members and non-members.
+
+    Within groups of labels that behave alike, the largest confidence is cut into bins; a random
+    map W from bin to bin, found by a linear program, makes the histograms P of members and N of
+    non-members the same after it::
+
+        minimize the expected cost of the move   subject to   0.5 * || P W - N W ||_1 <= delta
+
+    At query time the target bin and the confidence in it are drawn from a keyed hash of the
+    answer, and the vector is rebuilt around that confidence with its label kept. There is
+    nothing left that an attacker could learn by training on the answers: what remains to him is
+    the label, which no output defense hides.
+
+    Parameters
+    ----------
+    estimator : classifier with ``predict_proba``
+        Fitted: defended as it is. Not fitted: `fit` trains a clone on part of the records.
+    delta : float in [0, 1], default=0.0
+        Total variation left between the shown histograms; trades leakage for size.
+    record_delta : float in [0, 1], default=1.0
+        Total variation left between what any two answers with the same label are shown. Below 1
+        it bounds what an attacker gains who knows how hard the very record is (shadow models).
+    cost : {"auto", "l1", "log_loss"}, default="auto"
+        What the map saves: the change of the confidence, or the log loss of the shown confidence
+        on non-members (private, and better calibrated than an overfit model). "auto" is
+        "log_loss" where class labels are given, "l1" elsewhere.
+    rest : {"ranking", "own", "template"}, default="ranking"
+        The other classes' confidences: the model's own ranking with the values of a template;
+        the model's own values, rescaled; or the mean vector of the group, so that what is shown
+        depends on the label and the draw alone.
+    n_bins : int, default=12
+        Quantile bins of the largest confidence.
+    n_groups : int or "auto", default="auto"
+        Groups of labels; "auto" gives each at least 500 members and 500 non-members, at most 10.
+    member_fraction : float in (0, 1), default=0.5
+        Share of each class that trains an unfitted `estimator`.
+    random_state : int, RandomState instance or None, default=None
+        Governs the split and the key. None takes the key from the operating system: do so
+        where an attacker could know the seed.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The wrapped estimator; undefended.
+    classes_ : ndarray of shape (K,)
+    group_ : ndarray of shape (K,)
+        Group of each label.
+    maps_ : list of ndarray of shape (B, B)
+        The random map of each group.
+    shown_distance_ : float in [0, 1]
+        Largest total variation over the groups between what fitted members and non-members are
+        shown; at most `delta` but for the solver's tolerance.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn_aeppt import EqualizedClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = RandomForestClassifier(random_state=0).fit(X[:900], y[:900])
+    >>> defended = EqualizedClassifier(model, random_state=0)
+    >>> _ = defended.fit(X[:900], X[900:], y_mem=y[:900], y_non=y[900:])
+    >>> bool((defended.predict_proba(X).argmax(axis=1) == model.predict(X)).all())
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **OutputDefense._parameter_constraints,
+        "delta": [Interval(Real, 0, 1, closed="both")],
+        "record_delta": [Interval(Real, 0, 1, closed="both")],
+        "cost": [StrOptions({"auto", "l1", "log_loss"})],
+        "rest": [StrOptions({"ranking", "own", "template"})],
+        "n_bins": [Interval(Integral, 2, None, closed="left")],
+        "n_groups": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        delta=0.0,
+        record_delta=1.0,
+        cost="auto",
+        rest="ranking",
+        n_bins=12,
+        n_groups="auto",
+        member_fraction=0.5,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.delta = delta
+        self.record_delta = record_delta
+        self.cost = cost
+        self.rest = rest
+        self.n_bins = n_bins
+        self.n_groups = n_groups
+        self.member_fraction = member_fraction
+        self.random_state = random_state
+
+    def fit(self, X, y=None, *, is_member=None, y_mem=None, y_non=None):
+        """Fit the maps, and the wrapped estimator too where it is not fitted yet.
+
+        Parameters
+        ----------
+        X, y, is_member
+            The three forms of `AEPPTClassifier.fit`.
+        y_mem, y_non : array-like of shape (n,), default=None
+            Class labels of the two sets of records, in the form ``fit(X_mem, X_non)``.
+
+        Returns
+        -------
+        self : EqualizedClassifier
+
+        Raises
+        ------
+        ValueError
+            As `AEPPTClassifier.fit`, and if ``cost="log_loss"`` has no class labels to go by.
+        """
+        return self._fit(X, y, is_member, y_mem, y_non)
+
+    def _fit_defense(self, members, non_members):
+        labeled = members.hit is not None and non_members.hit is not None
+        if self.cost == "log_loss" and not labeled:
+            raise ValueError(
+                "cost='log_loss' needs class labels: give y_mem and y_non, or y with is_member, "
+                "or take cost='l1'."
+            )
+        sides = []
+        for side in (members, non_members):
+            p = side.proba.astype(np.float64)
+            hit = side.hit if labeled else np.ones(len(p), dtype=bool)
+            sides.append((p.max(axis=1), p.argmax(axis=1), hit, p))
+        n_classes = members.proba.shape[1]
+        self.group_ = self._group_labels(sides, n_classes)
+        by_log_loss = labeled and self.cost != "l1"
+        fitted = [
+            self._fit_group(
+                [[a[self.group_[side[1]] == g] for a in side] for side in sides], by_log_loss
+            )
+            for g in range(self.group_.max() + 1)
+        ]
+        self.maps_ = [f["map"] for f in fitted]
+        self.shown_distance_ = max(f["distance"] for f in fitted)
+        self._edges = [f["edges"] for f in fitted]
+        self._values = [f["values"] for f in fitted]
+        self._tails = [f["tails"] for f in fitted]
+        rng = check_random_state(self.random_state)
+        self._key = secrets.token_bytes(32) if self.random_state is None else rng.bytes(32)
+
+    def _group_labels(self, sides, n_classes):
+        """Group labels whose non-members are about equally sure, with enough records in each."""
+        counts = np.array(
+            [np.bincount(label[hit], minlength=n_classes) for _, label, hit, _ in sides]
+        )
+        n_groups = self.n_groups
+        if n_groups == "auto":
+            n_groups = int(np.clip(counts.sum(axis=1).min() // 500, 1, 10))
+        top, label, _, _ = sides[1]
+        sure = np.bincount(label, top, n_classes) / np.maximum(
+            np.bincount(label, minlength=n_classes), 1
+        )
+        order = np.argsort(sure, kind="stable")
+        # cut where the scarcer side has had its share
+        scarcer = counts[counts.sum(axis=1).argmin()][order]
+        share = np.cumsum(scarcer) - scarcer / 2
+        group = np.empty(n_classes, dtype=np.intp)
+        group[order] = np.minimum(share * n_groups / max(scarcer.sum(), 1), n_groups - 1)
+        return np.unique(group, return_inverse=True)[1]
+
+    def _fit_group(self, sides, by_log_loss):
+        """Return edges, map, and contents of the bins of one group of labels."""
+        tops, hits = [side[0] for side in sides], [side[2] for side in sides]
+        right = [top[hit] for top, hit in zip(tops, hits)]
+        if min(map(len, right)) == 0:
+            right = tops  # a group without right answers on one side: all of it
+        if min(map(len, right)) == 0:
+            raise ValueError(
+                "A group of labels has no members or no non-members among the fitted records: "
+                f"lower n_groups={self.n_groups!r} or give more records."
+            )
+        # quantiles of both sides in equal weight
+        levels = np.linspace(0, 1, self.n_bins + 1)[1:-1]
+        pooled = np.concatenate([np.quantile(r, np.linspace(0, 1, 2001)) for r in right])
+        edges = np.unique(np.quantile(pooled, levels))
+        n_bins = len(edges) + 1
+        bins = [np.searchsorted(edges, top, side="right") for top in tops]
+        share = [
+            np.bincount(np.searchsorted(edges, r, side="right"), minlength=n_bins) / len(r)
+            for r in right
+        ]
+        every_top, every_bin = np.concatenate(tops), np.concatenate(bins)
+        values = np.empty((n_bins, N_QUANTILES))
+        tail = np.concatenate([self._tail(p, label) for _, label, _, p in sides])
+        tails = np.empty((n_bins, tail.shape[1]))
+        for j in range(n_bins):
+            inside = every_bin == j
+            if not inside.any():  # ties can empty the bin below an edge
+                inside = np.abs(every_top - edges[min(j, len(edges) - 1)]).argsort()[:1]
+            values[j] = np.quantile(every_top[inside], np.linspace(0, 1, N_QUANTILES))
+            tails[j] = tail[inside].mean(axis=0)
+        center = values.mean(axis=1)
+        if by_log_loss:
+            cost = self._log_loss_cost(bins[1], hits[1], center, sides[0][3].shape[1])
+        else:
+            cost = (share[0] + share[1])[:, None] * np.abs(center[:, None] - center)
+        solved, _ = equalizing_map(*share, cost, self.delta, self.record_delta)
+        distance = 0.5 * np.abs((share[0] - share[1]) @ solved).sum()
+        return {
+            "edges": edges, "map": solved.cumsum(axis=1), "values": values, "tails": tails,
+            "distance": float(distance),
+        }  # fmt: skip
+
+    @staticmethod
+    def _log_loss_cost(bin_of, hit, center, n_classes):
+        """Return N_i (-a_i log c_j - (1 - a_i) log((1 - c_j) / wrong classes in question))."""
+        n = np.bincount(bin_of, minlength=len(center))
+        # one record's weight of prior: an empty bin is half right
+        accuracy = (np.bincount(bin_of[hit], minlength=len(center)) + 0.5) / (n + 1)
+        c = center.clip(1e-6, 1 - 1e-6)
+        wrong = min(n_classes - 1, 10)
+        loss = -np.outer(accuracy, np.log(c)) - np.outer(1 - accuracy, np.log((1 - c) / wrong))
+        return ((n + 1e-3) / n.sum())[:, None] * loss
+
+    def _tail(self, p, label):
+        """Return what the template of a bin is the mean of, rows summing to one.
+
+        The other classes' shares of what the largest confidence leaves: sorted downwards, shape
+        (n, K-1), or for "template" class by class with zero at the label, shape (n, K).
+        """
+        if self.rest == "template":
+            tail = p.copy()
+            tail[np.arange(len(p)), label] = 0
+        else:
+            tail = np.take_along_axis(p, self._other_classes(p, label), 1)
+        return shares(tail)
+
+    def _perturb_block(self, proba):
+        n, n_classes = proba.shape
+        label = proba.argmax(axis=1)
+        if n_classes == 1:
+            return np.ones_like(proba)
+        top = proba[np.arange(n), label].astype(np.float64)
+        draws = uniform_from_seeds(keyed_seeds(proba, self._key, decimals=6), 2).astype(np.float64)
+        confidence, tail = np.empty(n), np.empty((n, self._tails[0].shape[1]))
+        for g, edges in enumerate(self._edges):
+            rows = np.flatnonzero(self.group_[label] == g)
+            if not len(rows):
+                continue
+            source = np.searchsorted(edges, top[rows], side="right")
+            cumulative = self.maps_[g][source]
+            target = (draws[rows, :1] * cumulative[:, -1:] > cumulative).sum(axis=1)
+            place = draws[rows, 1] * (N_QUANTILES - 1)
+            low = place.astype(np.intp)
+            values = self._values[g]
+            below, above = values[target, low], values[target, low + 1]
+            confidence[rows] = below + (place - low) * (above - below)
+            tail[rows] = self._tails[g][target]
+        order = self._other_classes(proba, label)
+        if self.rest == "own":
+            tail = shares(np.take_along_axis(proba, order, 1).astype(np.float64))
+        elif self.rest == "template":
+            tail = shares(np.take_along_axis(tail, order, 1))
+        # the label leads: at least a hair above uniform, and the others below it
+        confidence = np.maximum(confidence, 1.001 / n_classes)
+        rest = tail * (1 - confidence)[:, None]
+        level = (1 - confidence) / (n_classes - 1)
+        over = rest.max(axis=1)
+        limit = confidence * (1 - 1e-4)
+        share = np.where(over > limit, (limit - level) / np.where(over > limit, over - level, 1), 1)
+        rest = level[:, None] + share.clip(0, 1)[:, None] * (rest - level[:, None])
+        shown = np.empty_like(proba)
+        np.put_along_axis(shown, order, rest.astype(proba.dtype), 1)
+        shown[np.arange(n), label] = confidence
+        return shown
+
+    def _other_classes(self, proba, label):
+        """Return the other classes of each row in the order of the tails, shape (n, K-1)."""
+        n, n_classes = proba.shape
+        if self.rest == "template":
+            others = np.arange(n_classes - 1)[None, :]
+            return others + (others >= label[:, None])
+        masked = proba.copy()
+        masked[np.arange(n), label] = np.inf
+        return np.argsort(-masked, axis=1, kind="stable")[:, 1:]
+
+
+def shares(values):
+    """Return rows divided by their sums; a row of zeros becomes uniform."""
+    total = values.sum(axis=1, keepdims=True)
+    return np.where(total > 0, values / np.where(total > 0, total, 1), 1 / max(values.shape[1], 1))

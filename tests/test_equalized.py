@@ -1,0 +1,169 @@
+import io
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_predict
+
+from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt._transport import equalizing_map
+from sklearn_aeppt.attacks import MIMAttack, query
+from sklearn_aeppt.metrics import expected_calibration_error, label_only_floor, perturbation_size
+
+RESTS = ("ranking", "own", "template")
+
+
+def total_variation(a, b):
+    return 0.5 * np.abs(a - b).sum()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    bins=st.integers(2, 8),
+    delta=st.sampled_from([0.0, 0.1, 1.0]),
+    record_delta=st.sampled_from([0.0, 0.3, 1.0]),
+)
+def test_law_the_map_keeps_both_bounds(seed, bins, delta, record_delta):
+    rng = np.random.default_rng(seed)
+    p, n = rng.dirichlet(np.ones(bins), 2)
+    x = rng.random(bins)
+    cost = (p + n)[:, None] * np.abs(x[:, None] - x)
+    w, spent = equalizing_map(p, n, cost, delta, record_delta)
+    np.testing.assert_allclose(w.sum(axis=1), 1)
+    assert total_variation(p @ w, n @ w) <= delta + 1e-6
+    between_rows = 0.5 * np.abs(w[:, None] - w[None]).sum(axis=2)
+    assert between_rows.max() <= record_delta + 1e-6
+    assert spent == pytest.approx((cost * w).sum(), abs=1e-6)
+
+
+def test_map_worked_by_hand():
+    # members 3:1, non-members 1:3; one unit of distance; half of either side must move
+    p, n, distance = np.array([0.75, 0.25]), np.array([0.25, 0.75]), np.array([[0, 1], [1, 0]])
+    _, spent = equalizing_map(p, n, (p + n)[:, None] * distance)
+    # rows must be equal: the map sends all to one bin, which moves one unit of mass in two
+    assert spent == pytest.approx(1.0)
+    w, spent = equalizing_map(p, n, (p + n)[:, None] * distance, delta=0.5)
+    assert spent == pytest.approx(0) and w == pytest.approx(np.eye(2))
+
+
+def test_retrained_attackers_come_down_to_the_floor(overfit):
+    model, X, y, is_member = overfit
+    view, pred = query(model, X, y), model.predict(X)
+    floor = label_only_floor(y[is_member], pred[is_member], y[~is_member], pred[~is_member])
+    attack = MIMAttack("substitute", max_epochs=60, random_state=0)
+
+    def retrained(view):
+        return balanced_accuracy_score(is_member, cross_val_predict(attack, view, is_member, cv=4))
+
+    noise = 2.5 * 0.5 / np.sqrt(len(X))
+    assert retrained(view) > floor + noise
+    for cost in ("l1", "log_loss"):
+        for rest in RESTS:
+            defense = EqualizedClassifier(model, cost=cost, rest=rest, random_state=0)
+            defense.fit(X, y, is_member=is_member)
+            assert defense.shown_distance_ <= 1e-6
+            assert retrained(query(defense, X, y)) < floor + noise, (cost, rest)
+
+
+def test_log_loss_cost_calibrates_an_overfit_model(overfit):
+    model, X, y, is_member = overfit
+    defense = EqualizedClassifier(model, cost="log_loss", random_state=0)
+    defense.fit(X, y, is_member=is_member)
+    before, after = (m.predict_proba(X[~is_member]) for m in (model, defense))
+    truth = y[~is_member]
+    assert log_loss(truth, after) < log_loss(truth, before)
+    assert expected_calibration_error(truth, after) < expected_calibration_error(truth, before)
+
+
+def test_l1_is_smaller_with_its_own_cost_and_with_more_delta(overfit):
+    model, X, y, is_member = overfit
+    p = model.predict_proba(X)
+
+    def size(**params):
+        defense = EqualizedClassifier(model, rest="own", random_state=0, **params)
+        return perturbation_size(p, defense.fit(X, y, is_member=is_member).perturb(p))
+
+    assert size(cost="l1") < size(cost="log_loss")
+    assert size(cost="l1", delta=0.2) < size(cost="l1") < size(cost="l1", record_delta=0.0)
+
+
+@pytest.mark.parametrize("rest", RESTS)
+def test_shown_vectors_are_probabilities_with_the_label(overfit, rest):
+    model, X, _, is_member = overfit
+    defense = EqualizedClassifier(model, rest=rest, random_state=0).fit(X, is_member)
+    p = np.r_[model.predict_proba(X), np.eye(4), np.full((1, 4), 0.25), [[0.5, 0.5, 0, 0]]]
+    for q in (p, p.astype(np.float32)):
+        shown = defense.perturb(q)
+        np.testing.assert_array_equal(shown.argmax(axis=1), q.argmax(axis=1))
+        np.testing.assert_allclose(shown.sum(axis=1, dtype=np.float64), 1, atol=1e-6)
+        assert shown.min() >= 0 and shown.dtype == q.dtype
+    shown = defense.perturb(p[:600])
+    if rest == "ranking":
+        order = np.argsort(-p[:600], axis=1, kind="stable")
+        assert (np.diff(np.take_along_axis(shown, order, 1), axis=1) <= 1e-12).all()
+    np.testing.assert_array_equal(defense.perturb(p[:600][::-1])[::-1], shown)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(defense)).perturb(p[:600]), shown)
+
+
+@pytest.mark.parametrize("n_classes", [2, 500])
+def test_few_and_many_classes(n_classes):
+    class Given:
+        classes_ = np.arange(n_classes)
+
+        def predict_proba(self, X):
+            return X
+
+    rng = np.random.default_rng(0)
+    sure, unsure = (rng.dirichlet(np.full(n_classes, a / n_classes), 400) for a in (0.2, 2))
+    for rest in RESTS:
+        shown = EqualizedClassifier(Given(), rest=rest).fit(sure, unsure).perturb(unsure)
+        np.testing.assert_array_equal(shown.argmax(axis=1), unsure.argmax(axis=1))
+
+
+def test_forms_of_labels_agree(overfit):
+    model, X, y, m = overfit
+    by_mask = EqualizedClassifier(model, random_state=0).fit(X, y, is_member=m)
+    by_sets = EqualizedClassifier(model, random_state=0).fit(X[m], X[~m], y_mem=y[m], y_non=y[~m])
+    np.testing.assert_array_equal(by_mask.predict_proba(X), by_sets.predict_proba(X))
+    with pytest.raises(ValueError, match="cost='log_loss' needs class labels"):
+        EqualizedClassifier(model, cost="log_loss").fit(X[m], X[~m])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        EqualizedClassifier(model).fit(X[m], X[~m], y_mem=y[m][:-1], y_non=y[~m])
+
+
+def test_grid_search_over_delta_with_a_fitted_model(overfit):
+    model, X, _, is_member = overfit
+
+    def smallness(estimator, X, y):
+        return -perturbation_size(model.predict_proba(X), estimator.predict_proba(X))
+
+    search = GridSearchCV(
+        EqualizedClassifier(model), {"delta": [0.0, 0.3]}, scoring=smallness, cv=2
+    )
+    search.fit(X, is_member)
+    assert search.best_params_ == {"delta": 0.3} and search.best_estimator_.estimator_ is model
+
+
+def test_next_to_nothing_changes_where_nothing_leaks(overfit):
+    _, X, y, _ = overfit
+    model = LogisticRegression(C=0.01).fit(X[:300], y[:300])
+    coin = np.random.default_rng(3).random(300) < 0.5
+    defense = EqualizedClassifier(model, cost="l1", rest="own", delta=0.15, random_state=0)
+    p = model.predict_proba(X[300:])
+    assert perturbation_size(p, defense.fit(X[300:], coin).perturb(p)) < 0.03
+
+
+def test_the_key_is_not_printed_and_answers_repeat(overfit):
+    model, X, _, is_member = overfit
+    defense = EqualizedClassifier(model).fit(X, is_member)
+    shown = repr(defense) + defense._repr_html_()
+    assert repr(defense._key) not in shown and defense._key.hex() not in shown
+    np.testing.assert_array_equal(defense.predict_proba(X), defense.predict_proba(X))
+    other = EqualizedClassifier(model).fit(X, is_member)
+    assert (other.predict_proba(X) != defense.predict_proba(X)).any()
+    assert io.BytesIO(pickle.dumps(defense)).read()
