@@ -182,6 +182,10 @@ class EqualizedClassifier(OutputDefense):
         share = np.cumsum(scarcer) - scarcer / 2
         group = np.empty(n_classes, dtype=np.intp)
         group[order] = np.minimum(share * n_groups / max(scarcer.sum(), 1), n_groups - 1)
+        # a group that lacks a side altogether joins its neighbor
+        for g in range(group.max() + 1):
+            if any(np.bincount(group[side[1]], minlength=g + 1)[g] == 0 for side in sides):
+                group[group == g] = g + 1 if g < group.max() else group[group < g].max(initial=g)
         return np.unique(group, return_inverse=True)[1]
 
     def _fit_group(self, sides, by_log_loss):
@@ -190,11 +194,6 @@ class EqualizedClassifier(OutputDefense):
         right = [top[hit] for top, hit in zip(tops, hits)]
         if min(map(len, right)) == 0:
             right = tops  # a group without right answers on one side: all of it
-        if min(map(len, right)) == 0:
-            raise ValueError(
-                "A group of labels has no members or no non-members among the fitted records: "
-                f"lower n_groups={self.n_groups!r} or give more records."
-            )
         # quantiles of both sides in equal weight
         levels = np.linspace(0, 1, self.n_bins + 1)[1:-1]
         pooled = np.concatenate([np.quantile(r, np.linspace(0, 1, 2001)) for r in right])
