@@ -17,9 +17,8 @@ from tqdm.auto import tqdm
 from sklearn_aeppt._mim import MIMAttack
 from sklearn_aeppt._output_defense import OutputDefense, to_simplex
 from sklearn_aeppt._perturbation import (
-    AnalyticGradient,
-    AutogradGradient,
     keyed_seeds,
+    logit_gradient,
     perturb_block,
     uniform_from_seeds,
 )
@@ -49,7 +48,8 @@ class AEPPTClassifier(OutputDefense):
         Largest move of one confidence in one iteration, in probability. "auto" finds the
         smallest step at which the paper's adversary, a MIM trained on undefended answers of half
         of the records, is at 50 % on the other half (the strongest of three), and takes twice
-        that: what fools one adversary fools the next only at up to twice the step.
+        that: what fools one adversary fools the next only at up to twice the step. With class
+        labels, ``fit(X, y, is_member=mask)``, that adversary knows the true labels.
     max_iter : int, default=100
         Iterations T.
     substitute : MIMAttack or estimator with its interface, default=None
@@ -173,6 +173,10 @@ class AEPPTClassifier(OutputDefense):
         self.n_iter_ = self.max_iter
         self.step_size_ = self.step_size
         if self.step_size == "auto":
+            known = [side.label for side in (members, non_members)]
+            if all(label is not None for label in known):  # as the paper's adversary has them
+                known = np.concatenate(known)
+                view["label"] = np.where(known >= 0, known, view["label"])
             self._search_step(view, is_member, rng)
 
     def _search_step(self, view, is_member, rng, n_adversaries=3, n_known=10_000, n_scored=2048):
@@ -232,7 +236,7 @@ class AEPPTClassifier(OutputDefense):
                 "alone may tell members; no output defense that keeps labels helps there.",
                 stacklevel=4,
             )
-        # The next adversary needs up to twice the step that fools these; he may know true labels.
+        # the next adversary needs up to twice the step that fools these
         self.step_size_ = float(
             2 * steps[fooled.argmax()] if fooled.any() else steps[accuracy.argmin()]
         )
@@ -240,10 +244,8 @@ class AEPPTClassifier(OutputDefense):
     def _perturb_block(self, proba):
         p = torch.tensor(proba, dtype=torch.float32, device=self.device)
         label = proba.argmax(axis=1)
-        module = self.substitute_.module_
-        analytic = AnalyticGradient.supports(module)
         q = perturb_block(
-            AnalyticGradient(module) if analytic else AutogradGradient(module),
+            logit_gradient(self.substitute_.module_),
             p,
             torch.as_tensor(label, device=self.device),
             torch.as_tensor(self._draws(proba), device=self.device),

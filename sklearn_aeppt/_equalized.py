@@ -136,7 +136,7 @@ class EqualizedClassifier(OutputDefense):
         return self._fit(X, y, is_member, y_mem, y_non)
 
     def _fit_defense(self, members, non_members):
-        labeled = members.hit is not None and non_members.hit is not None
+        labeled = members.label is not None and non_members.label is not None
         if self.cost == "log_loss" and not labeled:
             raise ValueError(
                 "cost='log_loss' needs class labels: give y_mem and y_non, or y with is_member, "
@@ -145,8 +145,9 @@ class EqualizedClassifier(OutputDefense):
         sides = []
         for side in (members, non_members):
             p = side.proba.astype(np.float64)
-            hit = side.hit if labeled else np.ones(len(p), dtype=bool)
-            sides.append((p.max(axis=1), p.argmax(axis=1), hit, p))
+            label = p.argmax(axis=1)
+            hit = side.label == label if labeled else np.ones(len(p), dtype=bool)
+            sides.append((p.max(axis=1), label, hit, p))
         n_classes = members.proba.shape[1]
         self.group_ = self._group_labels(sides, n_classes)
         by_log_loss = labeled and self.cost != "l1"

@@ -21,6 +21,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._compat import check_feature_names, check_n_features, clone_parametrized
+from sklearn_aeppt._query import find_labels
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Records:
     X: object
     y: object = None
     proba: object = None  # (n, K) confidences
-    hit: object = None  # (n,) bool, whether the predicted label is right; None without labels
+    label: object = None  # (n,) index of the true class, -1 for one the model does not know
 
 
 def is_fitted(estimator):
@@ -123,8 +124,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of the classifiers that show other confidences than the one they wrap.
 
     A subclass has the parameters ``estimator``, ``member_fraction`` and ``random_state`` and
-    implements ``_fit_defense(members, non_members)`` on two `Records`, and
-    ``_perturb_block(proba)``, which answers a block of rows, each for itself.
+    implements ``_perturb_block(proba)``, which answers a block of rows, each for itself, and
+    ``_fit_defense(members, non_members)`` on two `Records` if it learns from them.
 
     There is no ``decision_function`` here and no forwarding of unknown attributes, on purpose:
     whatever else the wrapped model offers would show what is hidden.
@@ -185,7 +186,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         for side in (members, non_members):
             side.proba = self._ask(estimator, side.X)
             if side.y is not None:
-                side.hit = estimator.classes_[side.proba.argmax(axis=1)] == np.asarray(side.y)
+                side.label = find_labels(estimator.classes_, side.y)
         self._fit_defense(members, non_members)
         # last, so that a fit that failed or was interrupted leaves no estimator that answers
         check_feature_names(self, X, reset=True)
@@ -193,6 +194,9 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.classes_ = estimator.classes_
         self.estimator_ = estimator
         return self
+
+    def _fit_defense(self, members, non_members):
+        """Learn what `_perturb_block` needs; a defense that only transforms learns nothing."""
 
     def _check_estimator(self):
         if isinstance(self.estimator, type):

@@ -75,11 +75,6 @@ class AnalyticGradient:
             self.output, self.output_bias = module.output.weight.detach(), module.output.bias
         self.fold_at = len(module.prediction)
 
-    @classmethod
-    def supports(cls, module):
-        """Return whether `module` has the structure that this class differentiates by hand."""
-        return isinstance(module, ThreeBranch) and bool(module.prediction) and bool(module.joint)
-
     def bind(self, q, label):
         """Return ``step() -> gradient`` of the logit at the current content of `q`, shape (n, K).
 
@@ -139,6 +134,12 @@ class AutogradGradient:
 
         gradient.logit = lambda: self.module(q, label)
         return gradient
+
+
+def logit_gradient(module):
+    """Return the `AnalyticGradient` of a three-branch network, an `AutogradGradient` of another."""
+    by_hand = isinstance(module, ThreeBranch) and module.prediction and module.joint
+    return AnalyticGradient(module) if by_hand else AutogradGradient(module)
 
 
 def perturb_block(gradient, p, label, draws, step_size, on_iteration=None):

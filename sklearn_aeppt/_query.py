@@ -58,19 +58,24 @@ def query(target, X, y=None):
     return SliceDict(proba=proba, label=label_index(target.classes_, y))
 
 
-def label_index(classes, y):
-    """Return the int64 index into `classes` of every label in `y`."""
+def find_labels(classes, y):
+    """Return the int64 index into `classes` of every label in `y`, -1 where it is not there."""
     classes, y = np.asarray(classes), np.asarray(y)
     order = np.argsort(classes)
     place = np.searchsorted(classes, y, sorter=order).clip(max=len(classes) - 1)
-    index = order[place]
-    unknown = classes[index] != y
-    if unknown.any():
+    index = order[place].astype(np.int64)
+    return np.where(classes[index] == y, index, -1)
+
+
+def label_index(classes, y):
+    """Return the int64 index into `classes` of every label in `y`; refuse unknown labels."""
+    index = find_labels(classes, y)
+    if (index < 0).any():
         raise ValueError(
-            f"y={np.unique(y[unknown])[:5].tolist()} holds labels that the target does not know: "
-            "give labels out of target.classes_, or leave these records out."
+            f"y={np.unique(np.asarray(y)[index < 0])[:5].tolist()} holds labels that the target "
+            "does not know: give labels out of target.classes_, or leave these records out."
         )
-    return index.astype(np.int64)
+    return index
 
 
 def read_view(attack, X, *, reset):

@@ -8,6 +8,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.attacks import MIMAttack
+from sklearn_aeppt.defenses import (
+    MemGuardClassifier,
+    RoundingClassifier,
+    TemperatureClassifier,
+    TopKClassifier,
+)
 
 quick = MIMAttack("substitute", max_epochs=2)
 ESTIMATORS = [
@@ -25,6 +31,10 @@ ESTIMATORS = [
     EqualizedClassifier(LogisticRegression()),
     EqualizedClassifier(LogisticRegression(), cost="l1", rest="own", record_delta=0.5, n_bins=4),
     EqualizedClassifier(LogisticRegression(), rest="template", delta=0.1, n_groups=2),
+    MemGuardClassifier(LogisticRegression(), max_iter=3, defense_classifier=quick),
+    RoundingClassifier(LogisticRegression(), decimals=2),
+    TopKClassifier(LogisticRegression(), k=1),
+    TemperatureClassifier(LogisticRegression()),
     MIMAttack("substitute", max_epochs=20),
     MIMAttack("mim0", max_epochs=10),
     MIMAttack("mim1", loss="l2", max_epochs=20),

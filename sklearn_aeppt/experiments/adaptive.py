@@ -22,7 +22,7 @@ def run(scale="paper", seed=0, data=None):
     """Return the accuracy of each attacker on AEPPT's answers, with its interval."""
     rows = []
     for name, s, model, X, y, is_member in games(scale, seed, data):
-        defense = AEPPTClassifier(model, random_state=s).fit(X[is_member], X[~is_member])
+        defense = AEPPTClassifier(model, random_state=s).fit(X, y, is_member=is_member)
         plain, shown = query(model, X, y), query(defense, X, y)
         known, scored = train_test_split(
             np.arange(len(X)), test_size=0.5, stratify=is_member, random_state=s

@@ -24,7 +24,7 @@ def run(scale="paper", seed=0, data=None):
 
 def measure(model, X, y, is_member, seed):
     """Return the figures of one target."""
-    defense = AEPPTClassifier(model, random_state=seed).fit(X[is_member], X[~is_member])
+    defense = AEPPTClassifier(model, random_state=seed).fit(X, y, is_member=is_member)
     known = np.random.default_rng(seed).random(len(X)) < 0.5
     plain, shown = query(model, X, y), query(defense, X, y)
 

@@ -1,0 +1,58 @@
+"""Softer confidences: a higher temperature of the output layer."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from sklearn_aeppt._output_defense import OutputDefense, to_simplex
+
+
+class TemperatureClassifier(OutputDefense):
+    """Classifier whose confidences are ``p ** (1 / temperature)``, divided by their sum.
+
+    The same as dividing the logits of a softmax by the temperature, on any probabilities. Keeps
+    labels and ranking; a monotone map, so it hides nothing from an attacker who retrains.
+
+    Parameters
+    ----------
+    estimator : classifier with ``predict_proba``
+        Fitted or not, as for `AEPPTClassifier`.
+    temperature : float > 0, default=2.0
+        Above 1 the confidences come closer to each other, below 1 they part.
+    member_fraction : float in (0, 1), default=0.5
+        Share of each class that trains an unfitted `estimator`.
+    random_state : int, RandomState instance or None, default=None
+        Governs that draw.
+
+    References
+    ----------
+    Shokri, Stronati, Song, Shmatikov (2017), "Membership inference attacks against machine
+    learning models", Section VIII.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_aeppt.defenses import TemperatureClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> defended = TemperatureClassifier(LogisticRegression(max_iter=500), random_state=0)
+    >>> defended.fit(X, y).perturb([[0.9, 0.1, 0.0]])
+    array([[0.75, 0.25, 0.  ]])
+    """
+
+    _parameter_constraints: dict = {
+        **OutputDefense._parameter_constraints,
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, estimator, *, temperature=2.0, member_fraction=0.5, random_state=None):
+        self.estimator = estimator
+        self.temperature = temperature
+        self.member_fraction = member_fraction
+        self.random_state = random_state
+
+    def _perturb_block(self, proba):
+        # relative to the largest, so that no power underflows to a row of zeros
+        relative = proba.astype(np.float64) / proba.max(axis=1, keepdims=True)
+        return to_simplex(proba, relative ** (1 / self.temperature), proba.argmax(axis=1))
