@@ -228,17 +228,19 @@ class AEPPTClassifier(OutputDefense):
         steps = np.sort(list(tried))
         accuracy = np.array([tried[step] for step in steps])
         self.step_search_ = {"step_size": steps, "accuracy": accuracy}
-        fooled = accuracy <= 0.5
-        if leaks and not fooled.any():
-            warnings.warn(
-                f"No step_size up to {steps[-1]:.3g} brings the held-out MIM to 50 %; the best, "
-                f"{steps[accuracy.argmin()]:.3g}, leaves it at {accuracy.min():.1%}. The label "
-                "alone may tell members; no output defense that keeps labels helps there.",
-                stacklevel=4,
-            )
-        # the next adversary needs up to twice the step that fools these
-        self.step_size_ = float(
-            2 * steps[fooled.argmax()] if fooled.any() else steps[accuracy.argmin()]
+        if not leaks or (accuracy <= 0.5).any():
+            # the next adversary needs up to twice the step that fools these
+            self.step_size_ = 2 * float(steps[0] if not leaks else steps[accuracy <= 0.5][0])
+            return
+        # the least step that does about as well as the best
+        noise = 0.5 / np.sqrt(len(games[0][1]))
+        best = np.flatnonzero(accuracy <= accuracy.min() + noise)[0]
+        self.step_size_ = float(steps[best])
+        warnings.warn(
+            f"No step_size up to {steps[-1]:.3g} brings the held-out MIM to 50 %; "
+            f"{steps[best]:.3g} leaves it at {accuracy[best]:.1%}. The label alone may tell "
+            "members; no output defense that keeps labels helps there.",
+            stacklevel=5,
         )
 
     def _perturb_block(self, proba):
