@@ -176,8 +176,8 @@ class MIMAttack(ClassifierMixin, BaseEstimator):
         Non-member, member (0 and 1, or whatever two values `y` held, in sorted order).
     module_ : torch.nn.Module
         ``module_(proba, label) -> logit``, in evaluation mode.
-    net_ : skorch.NeuralNet
-        The trained net; ``net_.history`` holds the loss of each epoch.
+    history_ : skorch.history.History
+        The loss of each epoch, as in ``history_[:, "train_loss"]``.
     n_features_in_ : int
         K.
 
@@ -259,7 +259,7 @@ class MIMAttack(ClassifierMixin, BaseEstimator):
         # fit on a local name: an interrupted training leaves this estimator unfitted
         net = self._build_net(proba.shape[1], target, seed)
         net.fit({"proba": proba, "label": label}, target.astype(np.float32))
-        self.net_ = net
+        self.history_ = net.history
         self.module_ = net.module_.eval()
         return self
 

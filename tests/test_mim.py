@@ -144,7 +144,7 @@ def test_same_seed_same_attack_and_global_generators_untouched(game):
 def test_early_stopping_goes_back_to_the_best_epoch(game):
     view, is_member = game
     attack = MIMAttack("mim0", max_epochs=200, early_stopping=True, random_state=0)
-    history = attack.fit(view, is_member).net_.history
+    history = attack.fit(view, is_member).history_
     assert len(history) < 200
     assert np.argmin(history[:, "valid_loss"]) == len(history) - 1 - attack.n_iter_no_change
 
