@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d,
 from skorch.helper import SliceDict
 
 
-def query(target, X, y=None):
+def query(target, X, y=None, *, n_queries=1):
     """Ask a target for its answers on records, as a black-box adversary does.
 
     Parameters
@@ -24,6 +24,9 @@ def query(target, X, y=None):
     y : array-like of shape (n,), default=None
         The records' true labels, in the target's own labels (the paper's adversary knows them).
         None stands for the predicted labels.
+    n_queries : int, default=1
+        How often to ask. More than once, the answers also stand under ``repeats``, shape
+        (n, n_queries, K), for `AveragingAttack`.
 
     Returns
     -------
@@ -52,10 +55,13 @@ def query(target, X, y=None):
     ((150, 3), dtype('int64'))
     """
     check_is_fitted(target)
-    proba = np.asarray(target.predict_proba(X), dtype=np.float32)
-    if y is None:
-        return SliceDict(proba=proba, label=proba.argmax(axis=1).astype(np.int64))
-    return SliceDict(proba=proba, label=label_index(target.classes_, y))
+    answers = [np.asarray(target.predict_proba(X), dtype=np.float32) for _ in range(n_queries)]
+    proba = answers[0]
+    label = proba.argmax(axis=1).astype(np.int64) if y is None else label_index(target.classes_, y)
+    view = SliceDict(proba=proba, label=label)
+    if n_queries > 1:
+        view["repeats"] = np.stack(answers, axis=1)
+    return view
 
 
 def find_labels(classes, y):

@@ -7,7 +7,14 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
-from sklearn_aeppt.attacks import MIMAttack
+from sklearn_aeppt.attacks import (
+    BoostingAttack,
+    FlipAttack,
+    GapAttack,
+    MIMAttack,
+    RoundingAttack,
+    ThresholdAttack,
+)
 from sklearn_aeppt.defenses import (
     MemGuardClassifier,
     RoundingClassifier,
@@ -35,6 +42,12 @@ ESTIMATORS = [
     RoundingClassifier(LogisticRegression(), decimals=2),
     TopKClassifier(LogisticRegression(), k=1),
     TemperatureClassifier(LogisticRegression()),
+    GapAttack(),
+    ThresholdAttack(),
+    ThresholdAttack("modified_entropy", per_class=False),
+    BoostingAttack(max_iter=20),
+    FlipAttack(ThresholdAttack("loss")),
+    RoundingAttack(BoostingAttack(max_iter=20, random_state=0), decimals=1),
     MIMAttack("substitute", max_epochs=20),
     MIMAttack("mim0", max_epochs=10),
     MIMAttack("mim1", loss="l2", max_epochs=20),

@@ -11,6 +11,9 @@ from pathlib import Path
 #: Name -> what it shows. Each lives in the module of its name, as ``run(scale, seed)``, with
 #: ``data`` beside them where it takes real records.
 EXPERIMENTS = {
+    "adaptive": "AEPPT under the paper's attacker and under adaptive ones",
+    "attacks": "our black-box attacks beside those of two toolboxes",
+    "defenses": "every defense, judged by the strongest attacker that retrains",
     "protection": "a fixed attacker before and after AEPPT, and one who retrains",
     "simplex": "ways for the perturbed vector to return to the simplex, and what each costs",
     "speed": "time and memory of the perturbation and of the substitute's training",

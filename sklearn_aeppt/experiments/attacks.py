@@ -12,7 +12,6 @@ from sklearn_aeppt.attacks import (
     BoostingAttack,
     GapAttack,
     MIMAttack,
-    QuantileAttack,
     ThresholdAttack,
     query,
 )
@@ -55,7 +54,6 @@ def ours(seed):
             for statistic in ("confidence", "loss", "entropy", "modified_entropy")
         },
         "BoostingAttack": BoostingAttack(random_state=seed),
-        "QuantileAttack": QuantileAttack(random_state=seed),
         "MIMAttack, mim0": MIMAttack("mim0", random_state=seed),
         "MIMAttack, mim1": MIMAttack("mim1", random_state=seed),
         "MIMAttack, substitute": MIMAttack("substitute", random_state=seed),

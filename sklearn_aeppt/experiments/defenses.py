@@ -1,4 +1,4 @@
-"""Every defense on the same targets, judged by a fixed attacker and by the strongest retrained one."""
+"""Every defense on the same targets, by a fixed attacker and by the strongest retrained one."""
 
 import time
 

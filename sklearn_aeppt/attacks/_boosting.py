@@ -1,0 +1,109 @@
+"""Gradient boosting over everything that an answer holds: the strongest simple attacker."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_aeppt._query import check_membership, read_view
+from sklearn_aeppt.attacks._statistics import STATISTICS
+
+
+class BoostingAttack(ClassifierMixin, BaseEstimator):
+    """Learned attack: gradient boosting on features of the answer.
+
+    Features are the largest confidences in falling order, the statistics of `ThresholdAttack`,
+    the index of the label and of the predicted label, and whether the two agree. Trained on
+    defended answers it is what a defense is to be judged by.
+
+    Parameters
+    ----------
+    n_confidences : int, default=20
+        How many of the largest confidences are features.
+    max_iter : int, default=100
+        Trees.
+    learning_rate : float, default=0.05
+    random_state : int, RandomState instance or None, default=None
+
+    Attributes
+    ----------
+    estimator_ : HistGradientBoostingClassifier
+    classes_ : ndarray of shape (2,)
+        Non-member, member.
+    n_features_in_ : int
+        K.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_aeppt.attacks import BoostingAttack
+    >>> rng = np.random.default_rng(0)
+    >>> sure, unsure = rng.dirichlet([9, .1, .1], 200), rng.dirichlet([2, 1, 1], 200)
+    >>> proba, member = np.r_[sure, unsure], np.r_[np.ones(200), np.zeros(200)]
+    >>> BoostingAttack(random_state=0).fit(proba, member).score(proba, member) > 0.8
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "n_confidences": [Interval(Integral, 1, None, closed="left")],
+        **{
+            key: HistGradientBoostingClassifier._parameter_constraints[key]
+            for key in ("max_iter", "learning_rate", "random_state")
+        },
+    }
+
+    def __init__(self, n_confidences=20, *, max_iter=100, learning_rate=0.05, random_state=None):
+        self.n_confidences = n_confidences
+        self.max_iter = max_iter
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        """Train the trees on views `X` and memberships `y`; return self."""
+        self._validate_params()
+        proba, label = read_view(self, X, reset=True)
+        self.classes_, member = check_membership(y, len(proba))
+        self.estimator_ = HistGradientBoostingClassifier(
+            max_iter=self.max_iter,
+            learning_rate=self.learning_rate,
+            min_samples_leaf=min(20, max(1, len(proba) // 10)),
+            class_weight="balanced",
+            random_state=self.random_state,
+        ).fit(self._features(proba, label), member)
+        return self
+
+    def _features(self, proba, label):
+        predicted = proba.argmax(axis=1)
+        return np.column_stack(
+            [
+                -np.sort(-proba, axis=1)[:, : self.n_confidences],
+                *(statistic(proba, label) for statistic in STATISTICS.values()),
+                label,
+                predicted,
+                predicted == label,
+            ]
+        )
+
+    def decision_function(self, X):
+        """Return the membership logit of each record, ndarray of shape (n,)."""
+        check_is_fitted(self)
+        proba, label = read_view(self, X, reset=False)
+        return self.estimator_.decision_function(self._features(proba, label))
+
+    def predict_proba(self, X):
+        """Return the probabilities of (non-member, member), ndarray of shape (n, 2)."""
+        member = 1 / (1 + np.exp(-self.decision_function(X)))
+        return np.column_stack([1 - member, member])
+
+    def predict(self, X):
+        """Return the believed membership of each record, out of ``classes_``, shape (n,)."""
+        says_member = self.decision_function(X) >= 0
+        return self.classes_[says_member.astype(int)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
