@@ -333,6 +333,10 @@ class MIMAttack(ClassifierMixin, BaseEstimator):
 class _Net(NeuralNet):
     """skorch's net; an interrupted training is an error, not a half-trained model."""
 
+    def _set_training(self, training=True):
+        if self.module_.training != training:  # skorch would walk the modules at every step
+            super()._set_training(training)
+
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Train as skorch does, but pass on a ctrl-C, which skorch itself swallows here."""
         if not self.initialized_:

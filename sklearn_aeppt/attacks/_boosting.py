@@ -31,6 +31,8 @@ class BoostingAttack(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     estimator_ : HistGradientBoostingClassifier
+    n_iter_ : int
+        Trees.
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
@@ -73,6 +75,7 @@ class BoostingAttack(ClassifierMixin, BaseEstimator):
             class_weight="balanced",
             random_state=self.random_state,
         ).fit(self._features(proba, label), member)
+        self.n_iter_ = self.estimator_.n_iter_
         return self
 
     def _features(self, proba, label):

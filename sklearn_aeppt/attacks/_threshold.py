@@ -97,7 +97,7 @@ default="confidence"
 
     def predict(self, X):
         """Return the believed membership of each record, out of ``classes_``, shape (n,)."""
-        says_member = self.decision_function(X) >= 0
+        says_member = self.decision_function(X) > 0
         return self.classes_[says_member.astype(int)]
 
     def __sklearn_tags__(self):
@@ -108,9 +108,9 @@ default="confidence"
 
 
 def best_threshold(score, member):
-    """Return the threshold t for which ``score >= t`` has the best balanced accuracy.
+    """Return the threshold t for which ``score > t`` has the best balanced accuracy.
 
-    Halfway between two neighboring scores, or below all of them.
+    Halfway between two neighboring scores, or just below all of them.
     """
     order = np.argsort(-score, kind="stable")
     falling, member = score[order], member[order]
@@ -118,5 +118,5 @@ def best_threshold(score, member):
     fpr = np.cumsum(1 - member) / (1 - member).sum()
     last = np.r_[falling[1:] != falling[:-1], True]  # of equal scores, only all or none
     best = np.argmax(np.where(last, tpr - fpr, -np.inf))
-    below = falling[best + 1] if best + 1 < len(falling) else falling[best]
-    return falling[best] if np.isinf(below) else (falling[best] + below) / 2
+    middle = falling[best : best + 2].mean() if best + 1 < len(falling) else -np.inf
+    return middle if middle < falling[best] else np.nextafter(falling[best], -np.inf)

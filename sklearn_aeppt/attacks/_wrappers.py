@@ -50,7 +50,8 @@ class AdaptiveAttack(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     @available_if(_attack_has("decision_function"))
     def decision_function(self, X):
         """Return the attack's score of each record, ndarray of shape (n,)."""
-        return self._says(self.attack_.decision_function(self._view(X)))
+        view = self._view(X)
+        return self._says(self.attack_.decision_function(view))
 
     def predict(self, X):
         """Return the believed membership of each record, out of ``classes_``, shape (n,)."""

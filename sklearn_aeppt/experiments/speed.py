@@ -27,7 +27,9 @@ def run(scale="paper", seed=0):
         tables["perturbation"] += time_perturbation(defense, n, rounds, seed)
     tables["memory"].append(peak_memory(1_000_000 if full else 10_000, seed))
     tables["substitute training"].append(
-        time_training(40_000 if full else 1_000, epochs=4, rounds=5 if full else 1, seed=seed)
+        time_training(
+            40_000 if full else 1_000, epochs=5 if full else 2, rounds=9 if full else 1, seed=seed
+        )
     )
     return tables
 
