@@ -38,5 +38,5 @@ def test_text_names_no_machine():
         assert not re.search(r"/(root|work|home)/", page.read_text()), page.name
 
 
-def test_constraints_pin_the_cpu_build():
+def test_constraints_pin_torch():
     assert "torch==2.13.0\n" in (ROOT / "constraints.txt").read_text()
