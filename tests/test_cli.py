@@ -88,6 +88,15 @@ def test_experiments_on_made_up_and_packed_records(tmp_path, name):
     assert all(row["data"].startswith("bits") and 0 <= row["mean L1"] <= 2 for row in rows)
 
 
+@pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
+@pytest.mark.parametrize("name", ["adaptive", "attacks", "defenses"])
+def test_comparisons_run(tmp_path, name):
+    assert main(["experiment", name, "--scale", "smoke", "--out", str(tmp_path)]) == 0
+    rows = json.loads((tmp_path / f"{name}.json").read_text())["tables"]["runs"]
+    accuracies = [row.get("accuracy", row.get("strongest retrained")) for row in rows]
+    assert len(rows) >= 8 and 0.3 < min(accuracies) <= max(accuracies) < 1
+
+
 def test_module_is_a_command():
     done = subprocess.run(
         [sys.executable, "-m", "sklearn_aeppt", "--help"], capture_output=True, text=True
