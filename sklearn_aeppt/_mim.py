@@ -6,7 +6,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -18,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sklearn_aeppt._query import check_membership, read_view
+from sklearn_aeppt._score_attack import LogitAttack
 
 #: Widths of the hidden layers of each branch; a further architecture costs one line.
 ARCHITECTURES = {
@@ -137,7 +137,7 @@ class TensorBatches:
             yield {key: value[rows] for key, value in self.X.items()}, self.y[rows]
 
 
-class MIMAttack(ClassifierMixin, BaseEstimator):
+class MIMAttack(LogitAttack):
     """Learned membership inference attack: the paper's networks over what the adversary sees.
 
     Also what `AEPPTClassifier` takes as its `substitute`. Members and non-members count with
@@ -313,21 +313,6 @@ class MIMAttack(ClassifierMixin, BaseEstimator):
                 c = torch.tensor(label[rows], device=device)
                 logits.append(module(p, c).cpu())
         return torch.cat(logits).numpy()
-
-    def predict_proba(self, X):
-        """Return the probabilities of (non-member, member), ndarray of shape (n, 2)."""
-        member = 1 / (1 + np.exp(-self.decision_function(X).clip(-700, 700)))
-        return np.column_stack([1 - member, member])
-
-    def predict(self, X):
-        """Return the believed membership of each record, out of ``classes_``, shape (n,)."""
-        is_member = self.decision_function(X) >= 0
-        return self.classes_[is_member.astype(int)]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
 
 
 class _Net(NeuralNet):

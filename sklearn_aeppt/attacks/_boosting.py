@@ -3,16 +3,16 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._query import check_membership, read_view
+from sklearn_aeppt._score_attack import LogitAttack
 from sklearn_aeppt.attacks._statistics import STATISTICS
 
 
-class BoostingAttack(ClassifierMixin, BaseEstimator):
+class BoostingAttack(LogitAttack):
     """Learned attack: gradient boosting on features of the answer.
 
     Features are the largest confidences in falling order, the statistics of `ThresholdAttack`,
@@ -95,18 +95,3 @@ class BoostingAttack(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         proba, label = read_view(self, X, reset=False)
         return self.estimator_.decision_function(self._features(proba, label))
-
-    def predict_proba(self, X):
-        """Return the probabilities of (non-member, member), ndarray of shape (n, 2)."""
-        member = 1 / (1 + np.exp(-self.decision_function(X)))
-        return np.column_stack([1 - member, member])
-
-    def predict(self, X):
-        """Return the believed membership of each record, out of ``classes_``, shape (n,)."""
-        says_member = self.decision_function(X) >= 0
-        return self.classes_[says_member.astype(int)]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags

@@ -1,13 +1,13 @@
 """The gap attack: a record whose label is predicted right is a member."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._query import check_membership, read_view
+from sklearn_aeppt._score_attack import ScoreAttack
 
 
-class GapAttack(ClassifierMixin, BaseEstimator):
+class GapAttack(ScoreAttack):
     """Call a record a member where its predicted label is its true one.
 
     It needs no confidences, so no defense that keeps labels can hinder it: its accuracy is the
@@ -46,13 +46,7 @@ class GapAttack(ClassifierMixin, BaseEstimator):
         proba, label = read_view(self, X, reset=False)
         return np.where(proba.argmax(axis=1) == label, 1.0, -1.0)
 
-    def predict(self, X):
-        """Return the believed membership of each record, out of ``classes_``, shape (n,)."""
-        says_member = self.decision_function(X) > 0
-        return self.classes_[says_member.astype(int)]
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
         tags.classifier_tags.poor_score = True  # on data whose classes are not memberships
         return tags

@@ -1,15 +1,15 @@
 """Threshold attacks: a statistic of the answer above a bound that the adversary learned."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._query import check_membership, read_view
+from sklearn_aeppt._score_attack import ScoreAttack
 from sklearn_aeppt.attacks._statistics import STATISTICS
 
 
-class ThresholdAttack(ClassifierMixin, BaseEstimator):
+class ThresholdAttack(ScoreAttack):
     """Call a record a member where a statistic of its answer is above a learned threshold.
 
     The threshold is the one with the best balanced accuracy on the adversary's own records, for
@@ -95,14 +95,8 @@ default="confidence"
         proba, label = read_view(self, X, reset=False)
         return self._score(proba, label) - self.thresholds_[label]
 
-    def predict(self, X):
-        """Return the believed membership of each record, out of ``classes_``, shape (n,)."""
-        says_member = self.decision_function(X) > 0
-        return self.classes_[says_member.astype(int)]
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
         tags.classifier_tags.poor_score = True  # on data whose classes are not memberships
         return tags
 
