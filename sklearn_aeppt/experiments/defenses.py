@@ -82,6 +82,7 @@ def run(scale="paper", seed=0, data=None):
             strongest = max(accuracy, key=accuracy.get)
             right = (pred == y[judged])[~truth]
             q, index = shown["proba"][~truth].astype(np.float64), shown["label"][~truth]
+            q /= q.sum(axis=1, keepdims=True)  # views are float32, log_loss is strict
             rows.append(
                 {
                     "data": f"{name}: {title}",
