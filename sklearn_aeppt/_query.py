@@ -5,13 +5,15 @@ Data flows one way through the library: target -> ``query`` -> attack -> score.
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 from skorch.helper import SliceDict
 
+from sklearn_aeppt._records import RecordRows
 
-def query(target, X, y=None, *, n_queries=1):
+
+def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     """Ask a target for its answers on records, as a black-box adversary does.
 
     Parameters
@@ -26,14 +28,20 @@ def query(target, X, y=None, *, n_queries=1):
         None stands for the predicted labels.
     n_queries : int, default=1
         How often to ask. More than once, the answers also stand under ``repeats``, shape
-        (n, n_queries, K), for `AveragingAttack`.
+        (n, n_queries, K), for `AveragingAttack` and `LabelOnlyAttack`.
+    augment : callable or None, default=None
+        ``augment(X, rng) -> X`` makes a variant of every record, such as `BitFlips` or
+        `GaussianNoise`; all questions but the first are about variants. None repeats the record.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the variants.
 
     Returns
     -------
     view : skorch.helper.SliceDict
         ``proba``: (n, K) float32 confidences; ``label``: (n,) int64 index into
-        ``target.classes_``. scikit-learn slices it row by row, so it goes through
-        ``cross_val_score`` and the like as it is.
+        ``target.classes_``; ``X``: the records, copied out late, for attacks that train models
+        of their own. scikit-learn slices it row by row, so it goes through ``cross_val_score``
+        and the like as it is.
 
     Raises
     ------
@@ -55,10 +63,14 @@ def query(target, X, y=None, *, n_queries=1):
     ((150, 3), dtype('int64'))
     """
     check_is_fitted(target)
-    answers = [np.asarray(target.predict_proba(X), dtype=np.float32) for _ in range(n_queries)]
+    rng = check_random_state(random_state)
+    answers = []
+    for i in range(n_queries):
+        asked = X if i == 0 or augment is None else augment(X, rng)
+        answers.append(np.asarray(target.predict_proba(asked), dtype=np.float32))
     proba = answers[0]
     label = proba.argmax(axis=1).astype(np.int64) if y is None else label_index(target.classes_, y)
-    view = SliceDict(proba=proba, label=label)
+    view = SliceDict(proba=proba, label=label, X=RecordRows(X))
     if n_queries > 1:
         view["repeats"] = np.stack(answers, axis=1)
     return view
@@ -109,6 +121,18 @@ def read_view(attack, X, *, reset):
             "make X with sklearn_aeppt.attacks.query."
         )
     return proba, label
+
+
+def read_records(attack, X, *, reset):
+    """Return (records, proba, label) of a view that holds the records themselves."""
+    proba, label = read_view(attack, X, reset=reset)
+    records = X.get("X") if isinstance(X, dict) else None
+    if records is None:
+        raise ValueError(
+            f"{type(attack).__name__} trains on records and X holds answers only: make it with "
+            "sklearn_aeppt.attacks.query, or put the records under the key 'X'."
+        )
+    return records.take() if isinstance(records, RecordRows) else records, proba, label
 
 
 def check_membership(y, n):

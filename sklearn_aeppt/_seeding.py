@@ -2,14 +2,26 @@
 
 
 def seed_unseeded(estimator, rng):
-    """Give a seed to every ``random_state`` of `estimator`, nested ones too, that is None.
+    """Give a seed to every ``random_state`` of `estimator` that is None; return `estimator`.
 
-    What the user seeded stays; estimators without any ``random_state`` (a pipeline, nearest
-    neighbors) are fine as they are. `rng` is a numpy RandomState. Returns `estimator`.
+    What the user seeded stays. `rng` is a numpy RandomState.
     """
-    unseeded = sorted(
+    return _set_seeds(estimator, rng, keep=lambda value: value is not None)
+
+
+def reseed(estimator, rng):
+    """Give a new seed to every ``random_state`` of `estimator`; return `estimator`.
+
+    For shadow models: a seed that the target's owner chose is not the adversary's to know.
+    """
+    return _set_seeds(estimator, rng, keep=lambda value: False)
+
+
+def _set_seeds(estimator, rng, keep):
+    # nested ones too; estimators without any (a pipeline, nearest neighbors) stay as they are
+    seeded = sorted(
         key
         for key, value in estimator.get_params(deep=True).items()
-        if (key == "random_state" or key.endswith("__random_state")) and value is None
+        if (key == "random_state" or key.endswith("__random_state")) and not keep(value)
     )
-    return estimator.set_params(**{key: int(rng.randint(2**31 - 1)) for key in unseeded})
+    return estimator.set_params(**{key: int(rng.randint(2**31 - 1)) for key in seeded})

@@ -4,6 +4,11 @@ from sklearn_aeppt._mim import MIMAttack
 from sklearn_aeppt._query import query
 from sklearn_aeppt.attacks._boosting import BoostingAttack
 from sklearn_aeppt.attacks._gap import GapAttack
+from sklearn_aeppt.attacks._label_only import BitFlips, GaussianNoise, LabelOnlyAttack
+from sklearn_aeppt.attacks._lira import LiRAAttack
+from sklearn_aeppt.attacks._quantile import QuantileAttack
+from sklearn_aeppt.attacks._rmia import RMIAAttack
+from sklearn_aeppt.attacks._shadow import ShadowAttack
 from sklearn_aeppt.attacks._threshold import ThresholdAttack
 from sklearn_aeppt.attacks._wrappers import (
     AdversarialTrainingAttack,
@@ -15,11 +20,18 @@ from sklearn_aeppt.attacks._wrappers import (
 __all__ = [
     "AdversarialTrainingAttack",
     "AveragingAttack",
+    "BitFlips",
     "BoostingAttack",
     "FlipAttack",
     "GapAttack",
+    "GaussianNoise",
+    "LabelOnlyAttack",
+    "LiRAAttack",
     "MIMAttack",
+    "QuantileAttack",
+    "RMIAAttack",
     "RoundingAttack",
+    "ShadowAttack",
     "ThresholdAttack",
     "query",
 ]

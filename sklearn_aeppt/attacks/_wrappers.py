@@ -17,6 +17,11 @@ def _attack_has(name):
     return lambda self: hasattr(getattr(self, "attack_", self.attack), name)
 
 
+def _with_the_rest(view, X):
+    """Return the changed answers with what else the adversary sees: records, repeats."""
+    return SliceDict(**({**X, **view} if isinstance(X, dict) and "proba" in X else view))
+
+
 class AdaptiveAttack(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of the adaptive attacks: an attack of its own behind a change of what it sees.
 
@@ -31,7 +36,8 @@ class AdaptiveAttack(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._validate_params()
         proba, label = read_view(self, X, reset=True)
         self.classes_, member = check_membership(y, len(proba))
-        self.attack_ = clone(self.attack).fit(self._learn(proba, label, member == 1), member)
+        view = _with_the_rest(self._learn(proba, label, member == 1), X)
+        self.attack_ = clone(self.attack).fit(view, member)
         return self
 
     def _learn(self, proba, label, is_member):
@@ -45,7 +51,7 @@ class AdaptiveAttack(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _view(self, X):
         check_is_fitted(self)
-        return self._see(*read_view(self, X, reset=False))
+        return _with_the_rest(self._see(*read_view(self, X, reset=False)), X)
 
     @available_if(_attack_has("decision_function"))
     def decision_function(self, X):

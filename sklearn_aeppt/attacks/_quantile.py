@@ -1,0 +1,141 @@
+"""Quantile regression: how sure models are of records like this one that they never saw."""
+
+from numbers import Real
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_aeppt._query import check_membership, read_records
+from sklearn_aeppt._score_attack import ScoreAttack
+from sklearn_aeppt._seeding import reseed
+from sklearn_aeppt.attacks._shadow_models import label_and_rest
+from sklearn_aeppt.attacks._threshold import best_threshold
+
+
+class QuantileAttack(ScoreAttack):
+    """Judge a record by a regression of the target's confidence on records it never saw.
+
+    On the known non-members, a regressor learns from the record (and its label) what the logit of
+    the label's confidence is like: its median and an upper quantile. The score is how far the
+    answer lies above that median, in units of the distance between the two. No shadow model is
+    trained, and nothing about the target's kind need be known.
+
+    Parameters
+    ----------
+    regressor : regressor or None, default=None
+        Anything with a parameter ``quantile``; takes the records with the label as one more
+        column. None is ``HistGradientBoostingRegressor(loss="quantile")``.
+    quantile : float, default=0.9
+        The upper quantile, in (0.5, 1).
+    random_state : int, RandomState instance or None, default=None
+
+    Attributes
+    ----------
+    median_, upper_ : regressors
+    threshold_ : float
+    classes_ : ndarray of shape (2,)
+        Non-member, member.
+    n_features_in_ : int
+        K.
+
+    References
+    ----------
+    Bertran et al. (2023), "Scalable membership inference attacks via quantile regression".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn_aeppt.attacks import QuantileAttack, query
+    >>> rng = np.random.default_rng(0)
+    >>> X, y, member = rng.normal(size=(200, 5)), rng.integers(2, size=200), np.arange(200) < 100
+    >>> forest = RandomForestClassifier(random_state=0).fit(X[member], y[member])
+    >>> view = query(forest, X, y)
+    >>> QuantileAttack(random_state=0).fit(view, member).score(view, member) > 0.8
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "regressor": [HasMethods(["fit", "predict", "set_params"]), None],
+        "quantile": [Interval(Real, 0.5, 1, closed="neither")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, regressor=None, *, quantile=0.9, random_state=None):
+        self.regressor = regressor
+        self.quantile = quantile
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        """Learn the quantiles on the non-members and the threshold on all; return self.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`, with the records
+        y : array-like of shape (n,)
+            Membership: 1 (or True) for members, 0 for non-members.
+
+        Returns
+        -------
+        self : QuantileAttack
+        """
+        self._validate_params()
+        records, proba, label = read_records(self, X, reset=True)
+        classes, member = check_membership(y, len(proba))
+        answers = label_and_rest(proba, label)
+        self._floor = answers[answers > 0].min() / 2
+        features, logit = _features(records, label), self._logit(answers)
+        regressor = self.regressor
+        if regressor is None:
+            regressor = HistGradientBoostingRegressor(
+                loss="quantile", quantile=0.5, max_iter=50, min_samples_leaf=10
+            )
+        others = member == 0
+        rng = check_random_state(self.random_state)
+        self.median_, self.upper_ = (
+            reseed(clone(regressor).set_params(quantile=q), rng).fit(
+                features[others], logit[others]
+            )
+            for q in (0.5, self.quantile)
+        )
+        distance = self.upper_.predict(features) - self.median_.predict(features)
+        # where the two cross, a tenth of what is usual
+        self._least = max(np.median(distance) / 10, 1e-6)
+        score = self._score(features, logit)
+        self.threshold_ = best_threshold(score, member)
+        self.classes_ = classes
+        return self
+
+    def _logit(self, answers):
+        mine, others = answers.clip(self._floor).T
+        return np.log(mine) - np.log(others)
+
+    def _score(self, features, logit):
+        median = self.median_.predict(features)
+        distance = np.maximum(self.upper_.predict(features) - median, self._least)
+        return (logit - median) / distance
+
+    def decision_function(self, X):
+        """Return by how much each score exceeds the threshold, ndarray of shape (n,)."""
+        check_is_fitted(self)
+        records, proba, label = read_records(self, X, reset=False)
+        logit = self._logit(label_and_rest(proba, label))
+        return self._score(_features(records, label), logit) - self.threshold_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True
+        return tags
+
+
+def _features(records, label):
+    """Return the records with the label as one more column, dense."""
+    if sparse.issparse(records):
+        records = records.toarray()
+    records = np.asarray(records, dtype=np.float64)
+    return np.column_stack([records.reshape(len(label), -1), label])

@@ -1,0 +1,138 @@
+"""What attacks that judge each record against shadow models have in common."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_aeppt._query import check_membership, read_records
+from sklearn_aeppt._records import join_records, number_records
+from sklearn_aeppt._score_attack import ScoreAttack
+from sklearn_aeppt.attacks._shadow_models import (
+    ask_shadow_models,
+    balanced_design,
+    check_refittable,
+    label_and_rest,
+    train_shadow_models,
+)
+from sklearn_aeppt.attacks._threshold import best_threshold
+
+SHADOW_CONSTRAINTS: dict = {
+    "estimator": "no_validation",  # `fit` checks it, to name the mend
+    "n_jobs": [Integral, None],
+    "memory": "no_validation",  # joblib's own message is good
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+class RecordAttack(ScoreAttack):
+    """Base of LiRA and RMIA: a score of each record beside those of shadow models.
+
+    A subclass has ``_score(target, shadows, in_mask, member)``: what the target and the shadow
+    models say of each record (the label's confidence and the sum of the others), which shadow
+    models each record trained, and membership (1, 0, or -1 where the attack is asked).
+    """
+
+    _parameter_constraints: dict = {
+        **SHADOW_CONSTRAINTS,
+        "n_shadow": [Interval(Integral, 2, None, closed="left")],
+        "mode": [StrOptions({"online", "offline"})],
+        "train_size": [Interval(Real, 0, 1, closed="neither")],
+    }
+
+    def fit(self, X, y):
+        """Learn the threshold; train the shadow models, where they are trained beforehand.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`, with the records
+        y : array-like of shape (n,)
+            Membership: 1 (or True) for members, 0 for non-members.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the estimator is a fitted model that ``clone`` keeps, if `X` holds no records, or
+            if there are too few shadow models.
+        """
+        self._validate_params()
+        check_refittable(self)
+        records, proba, label = read_records(self, X, reset=True)
+        classes, member = check_membership(y, len(proba))
+        trained_by = self.train_size * self.n_shadow
+        n_out, n_in = int(self.n_shadow - trained_by), int(trained_by)
+        if n_out < 2 or (self.mode == "online" and n_in < 2):
+            raise ValueError(
+                f"n_shadow={self.n_shadow} and train_size={self.train_size} leave {n_in} shadow "
+                f"model(s) that a record trained and {n_out} that it did not: at least 2 are "
+                "needed to tell how much they differ. Raise n_shadow."
+            )
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._known = records, proba, label, member
+        if self.mode == "offline":
+            self.in_mask_, self._answers, self.shadow_estimators_ = self._train(
+                records, label, keep_models=True
+            )
+        self.classes_ = classes
+        return self
+
+    def _train(self, records, label, *, keep_models):
+        rng = check_random_state(self._seed)
+        in_mask = balanced_design(self.n_shadow, records, self.train_size, rng)
+        answers, models = train_shadow_models(
+            self,
+            records,
+            label,
+            in_mask,
+            self.n_features_in_,
+            seed=self._seed,
+            read=label_and_rest,
+            keep_models=keep_models,
+        )
+        return in_mask, answers, models
+
+    def decision_function(self, X):
+        """Return by how much each score exceeds the threshold, ndarray of shape (n,).
+
+        The threshold is the one with the best balanced accuracy on the records of `fit`.
+        """
+        check_is_fitted(self)
+        asked, proba, label = read_records(self, X, reset=False)
+        known, known_proba, known_label, member = self._known
+        n_known = len(member)
+        pool, pool_label = join_records(known, asked), np.r_[known_label, label]
+        if self.mode == "online":
+            in_mask, shadows, _ = self._train(pool, pool_label, keep_models=False)
+        else:
+            in_mask, shadows = self._ask(asked, label, number_records(pool))
+        target = label_and_rest(np.concatenate([known_proba, proba]), pool_label)
+        member = np.r_[member, np.full(len(label), -1)]
+        score = self._score(target, shadows, in_mask, member)
+        threshold = best_threshold(score[:n_known], member[:n_known])
+        return score[n_known:] - threshold
+
+    def _ask(self, asked, label, number):
+        n_known = self.in_mask_.shape[1]
+        models, n_classes = self.shadow_estimators_, self.n_features_in_
+        answers = ask_shadow_models(self, models, asked, label, n_classes, read=label_and_rest)
+        # an asked record that equals a known one trained the same models
+        first = np.unique(number, return_index=True)[1][number[n_known:]]
+        trained = self.in_mask_[:, first.clip(max=n_known - 1)] & (first < n_known)
+        return np.hstack([self.in_mask_, trained]), np.hstack([self._answers, answers])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True
+        return tags
+
+
+def masked_mean(values, mask):
+    """Return the mean over models of the values that the mask marks, shape (n,)."""
+    return np.where(mask, values, 0).sum(axis=0) / np.maximum(mask.sum(axis=0), 1)

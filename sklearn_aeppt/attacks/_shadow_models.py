@@ -1,0 +1,168 @@
+"""Shadow models: the target's training, done again by the adversary on records of his own."""
+
+from functools import partial
+
+import joblib
+import numpy as np
+import sklearn
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.validation import _num_samples, check_memory, has_fit_parameter
+from tqdm.auto import tqdm
+
+from sklearn_aeppt._output_defense import OutputDefense, is_fitted
+from sklearn_aeppt._records import number_records
+from sklearn_aeppt._seeding import reseed
+
+
+def balanced_design(n_shadow, X, train_size, rng):
+    """Return which record trains which shadow model, a boolean array of shape (n_shadow, n).
+
+    Each record trains the same number of models, ``train_size * n_shadow``, chosen at random;
+    where that is no whole number, one more or less. Equal records share their models: else
+    "not trained on" would be a lie.
+
+    References
+    ----------
+    Carlini et al. (2022), "Membership inference attacks from first principles", Section 4.
+    """
+    number = number_records(X)
+    rank = rng.random_sample((n_shadow, number.max() + 1)).argsort(axis=0).argsort(axis=0)
+    n_models = np.floor(train_size * n_shadow + rng.random_sample(rank.shape[1]))
+    return (rank < n_models)[:, number]
+
+
+def check_refittable(attack):
+    """Refuse an estimator that `clone` would hand on fitted: it would be the target itself."""
+    estimator = attack.estimator
+    params = estimator.get_params(deep=True) if hasattr(estimator, "get_params") else {}
+    for part in (estimator, *params.values()):
+        frozen = isinstance(part, FrozenEstimator)
+        if frozen or (isinstance(part, OutputDefense) and is_fitted(part.estimator)):
+            raise ValueError(
+                f"estimator={estimator!r} holds a fitted model that clone keeps, "
+                f"{type(part).__name__}: every shadow model would be the target itself, and the "
+                "attack would read its members off it. Give the model unfitted, as in "
+                f"{type(attack).__name__}({_example(part)})."
+            )
+        if isinstance(part, OutputDefense) and mask_name(estimator) is None:
+            raise ValueError(
+                f"estimator={estimator!r} hides a defense inside another estimator, where it "
+                "cannot be told who the members of a shadow model are: put the defense outermost "
+                "or at the end of a Pipeline."
+            )
+    if not hasattr(estimator, "fit") or not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"estimator={estimator!r} must have fit and predict_proba: give an unfitted "
+            "classifier of the target's kind."
+        )
+
+
+def _example(part):
+    inner = getattr(part, "estimator", None)
+    model = f"{type(getattr(inner, 'estimator', inner)).__name__}(...)"
+    return model if isinstance(part, FrozenEstimator) else f"{type(part).__name__}({model})"
+
+
+def mask_name(estimator):
+    """Return what fit calls the mask of members; None where it takes members only."""
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = mask_name(last)
+        return inner and f"{name}__{inner}"
+    return "is_member" if has_fit_parameter(estimator, "is_member") else None
+
+
+def confidences(model, X, n_classes):
+    """Return what a model answers in the target's columns, (n, n_classes) float32.
+
+    A class that the model's training rows missed has confidence zero.
+    """
+    proba = np.zeros((_num_samples(X), n_classes), dtype=np.float32)
+    proba[:, model.classes_] = model.predict_proba(X)
+    return proba
+
+
+def label_and_rest(proba, label):
+    """Return the confidence of the label and the sum of the others, (n, 2) float64.
+
+    The sum, not one minus the confidence: close to one that has lost its digits.
+    """
+    proba = np.array(proba, dtype=np.float64)
+    rows = np.arange(len(proba))
+    mine = proba[rows, label]
+    proba[rows, label] = 0
+    return np.column_stack([mine, proba.sum(axis=1)])
+
+
+def _shadow_model(template, X, label, is_in, n_classes, read, keep_model, fingerprint, versions):
+    """Train one shadow model and read its answers on all records; the unit of the cache."""
+    mask = mask_name(template)
+    if mask is None:
+        rows = np.flatnonzero(is_in)
+        model = template.fit(_safe_indexing(X, rows), label[rows])
+    else:
+        model = template.fit(X, label, **{mask: is_in})
+    answers = read(confidences(model, X, n_classes), label)
+    return answers, model if keep_model else None
+
+
+def train_shadow_models(attack, X, label, in_mask, n_classes, *, seed, read, keep_models):
+    """Train ``attack.estimator`` on each row of a design; return (answers, models).
+
+    Parameters
+    ----------
+    attack : estimator with the parameters ``estimator``, ``n_jobs``, ``memory``, ``verbose``
+    X : records
+    label : int ndarray of shape (n,)
+    in_mask : boolean ndarray of shape (n_shadow, n)
+        A defended template gets all records and the mask, any other the records marked.
+    n_classes : int
+    seed : int
+        Seeds every ``random_state`` of every shadow model.
+    read : callable
+        ``read(proba, label)`` -> what to keep of a model's answers, an array of n rows.
+    keep_models : bool
+
+    Returns
+    -------
+    answers : ndarray of shape (n_shadow, n, ...)
+    models : list of fitted estimators, or of None
+    """
+    for is_in in in_mask:
+        if len(np.unique(label[is_in])) < 2:
+            raise ValueError(
+                f"A shadow model would be trained on {is_in.sum()} record(s) of fewer than two "
+                "classes: give more records, or a greater train_size."
+            )
+    rng = check_random_state(seed)
+    templates = [reseed(clone(attack.estimator), rng) for _ in in_mask]
+    memory = check_memory(attack.memory)
+    # the records are hashed once, not once for each model
+    train = memory.cache(_shadow_model, ignore=["X", "label"])
+    fingerprint = joblib.hash((X, label)) if memory.location else None
+    versions = (sklearn.__version__, np.__version__)
+    jobs = (
+        delayed(train)(
+            template, X, label, is_in, n_classes, read, keep_models, fingerprint, versions
+        )
+        for template, is_in in zip(templates, in_mask)
+    )
+    done = Parallel(n_jobs=attack.n_jobs, return_as="generator")(jobs)
+    done = tqdm(done, "shadow models", len(in_mask), disable=not attack.verbose)
+    answers, models = zip(*done)
+    return np.stack(answers), list(models)
+
+
+def ask_shadow_models(attack, models, X, label, n_classes, *, read):
+    """Return what fitted shadow models answer on other records, (n_shadow, n, ...)."""
+    ask = partial(_ask, X=X, label=label, n_classes=n_classes, read=read)
+    # threads: the models need not travel, and predict_proba spends its time outside of Python
+    return np.stack(Parallel(attack.n_jobs, prefer="threads")(delayed(ask)(m) for m in models))
+
+
+def _ask(model, X, label, n_classes, read):
+    return read(confidences(model, X, n_classes), label)
