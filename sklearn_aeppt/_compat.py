@@ -3,8 +3,11 @@
 # `__sklearn_clone__` must end in the ordinary clone of everything but a fitted estimator.
 from sklearn.base import _clone_parametrized as clone_parametrized
 
+# Parameters of estimators in a list of (name, estimator), as scikit-learn's own ensembles.
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+
 # Meta-estimators hand X on untouched, so `validate_data` (which converts) is not for them.
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_n_features as check_n_features
 
-__all__ = ["check_feature_names", "check_n_features", "clone_parametrized"]
+__all__ = ["BaseComposition", "check_feature_names", "check_n_features", "clone_parametrized"]

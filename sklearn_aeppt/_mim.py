@@ -118,7 +118,7 @@ class TensorBatches:
         whole = dataset if indices is None else dataset.dataset
         take = slice(None) if indices is None else np.asarray(indices)
         self.X = {key: torch.tensor(value[take]) for key, value in whole.X.items()}
-        n = len(self.X["proba"])
+        n = len(next(iter(self.X.values())))
         self.y = torch.zeros(n) if whole.y is None else torch.tensor(whole.y[take])
         self.n, self.batch_size = n, n if batch_size == -1 else batch_size
         self.shuffle, self.generator = shuffle, generator

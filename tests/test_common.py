@@ -16,11 +16,15 @@ from sklearn_aeppt.attacks import (
     ThresholdAttack,
 )
 from sklearn_aeppt.defenses import (
+    AdversarialRegularizationClassifier,
+    DropoutClassifier,
     MemGuardClassifier,
+    ModelStackingClassifier,
     RoundingClassifier,
     TemperatureClassifier,
     TopKClassifier,
 )
+from sklearn_aeppt.networks import NetworkClassifier
 
 quick = MIMAttack("substitute", max_epochs=2)
 ESTIMATORS = [
@@ -42,6 +46,10 @@ ESTIMATORS = [
     RoundingClassifier(LogisticRegression(), decimals=2),
     TopKClassifier(LogisticRegression(), k=1),
     TemperatureClassifier(LogisticRegression()),
+    NetworkClassifier(hidden=(16,), lr=0.02, max_epochs=60, weight_decay=1e-4),
+    DropoutClassifier(0.1, hidden=(32,), lr=0.02, max_epochs=60),
+    AdversarialRegularizationClassifier(0.3, hidden=(16,), lr=0.02, max_epochs=60),
+    ModelStackingClassifier([("a", LogisticRegression()), ("b", DecisionTreeClassifier())]),
     GapAttack(),
     ThresholdAttack(),
     ThresholdAttack("modified_entropy", per_class=False),

@@ -5,8 +5,8 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 
 from sklearn_aeppt import AEPPTClassifier
-from sklearn_aeppt.attacks import MIMAttack, query
-from sklearn_aeppt.metrics import perturbation_size
+from sklearn_aeppt.attacks import LiRAAttack, MIMAttack, RMIAAttack, ThresholdAttack, query
+from sklearn_aeppt.metrics import perturbation_size, tpr_at_fpr
 
 
 def play(X, y, n, epochs, seed, labels):
@@ -46,3 +46,25 @@ def test_walmart37(walmart37):
     before, after, _ = play(*walmart37, n=3000, epochs=60, seed=0, labels=True)
     assert before > 0.7
     assert after <= 0.53
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
+def test_records_attacks_find_what_the_loss_cannot(location30):
+    """With 16 shadow models, at least twice the loss threshold's TPR at 1 % FPR."""
+    X, y = location30
+    rows = np.random.default_rng(0).permutation(len(X))[:4000]
+    X, y, is_member = X[rows], y[rows], np.arange(4000) < 2000
+    model = MLPClassifier((128,), alpha=0, max_iter=60, random_state=0)
+    view = query(model.fit(X[is_member], y[is_member]), X, y)
+    known = np.arange(4000) % 2 == 0
+    tpr = {}
+    for attack in (
+        ThresholdAttack("loss", per_class=False),
+        LiRAAttack(model, n_jobs=2, random_state=0),
+        RMIAAttack(model, n_jobs=2, random_state=0),
+    ):
+        attack.fit(view[known], is_member[known])
+        score = attack.decision_function(view[~known])
+        tpr[type(attack)] = tpr_at_fpr(is_member[~known], score, fpr=0.01)
+    assert tpr[LiRAAttack] >= 2 * tpr[ThresholdAttack], tpr
+    assert tpr[RMIAAttack] >= 2 * tpr[ThresholdAttack], tpr

@@ -142,4 +142,4 @@ class LiRAAttack(RecordAttack):
         share = 1 if weight == np.inf else weight / (weight + count - 1)
         variance = share * pooled + (1 - share) * own
         # a record on which all models agree to the last bit
-        return mean, np.sqrt(np.maximum(variance, 1e-6 * pooled + 1e-30))
+        return mean, np.sqrt(np.maximum(variance, 1e-6 * seen.var() + 1e-30))

@@ -1,8 +1,24 @@
-"""Defenses that the paper compares with, behind the protocol of `AEPPTClassifier`."""
+"""Defenses that the paper compares with or names.
 
+Those on the output follow the protocol of `AEPPTClassifier`; those in training are classifiers.
+"""
+
+from sklearn_aeppt.defenses._adversarial_regularization import (
+    AdversarialRegularizationClassifier,
+)
+from sklearn_aeppt.defenses._dropout import DropoutClassifier
 from sklearn_aeppt.defenses._memguard import MemGuardClassifier
 from sklearn_aeppt.defenses._rounding import RoundingClassifier
+from sklearn_aeppt.defenses._stacking import ModelStackingClassifier
 from sklearn_aeppt.defenses._temperature import TemperatureClassifier
 from sklearn_aeppt.defenses._top_k import TopKClassifier
 
-__all__ = ["MemGuardClassifier", "RoundingClassifier", "TemperatureClassifier", "TopKClassifier"]
+__all__ = [
+    "AdversarialRegularizationClassifier",
+    "DropoutClassifier",
+    "MemGuardClassifier",
+    "ModelStackingClassifier",
+    "RoundingClassifier",
+    "TemperatureClassifier",
+    "TopKClassifier",
+]

@@ -15,6 +15,7 @@ EXPERIMENTS = {
     "attacks": "our black-box attacks beside those of two toolboxes",
     "defenses": "every defense, judged by the strongest attacker that retrains",
     "protection": "a fixed attacker before and after AEPPT, and one who retrains",
+    "shadow": "attacks that judge each record, and their time beside a toolbox's",
     "simplex": "ways for the perturbed vector to return to the simplex, and what each costs",
     "speed": "time and memory of the perturbation and of the substitute's training",
 }

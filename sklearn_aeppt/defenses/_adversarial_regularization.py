@@ -1,0 +1,181 @@
+"""Adversarial regularization: a network trained against a membership inference model."""
+
+from numbers import Real
+from types import SimpleNamespace
+
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from torch.nn import functional as F
+
+from sklearn_aeppt._mim import ARCHITECTURES, ThreeBranch, _Net
+from sklearn_aeppt._output_defense import draw_members, split_by_mask
+from sklearn_aeppt.networks import NetworkClassifier
+
+
+class AdversarialRegularizationClassifier(NetworkClassifier):
+    """Network trained in a min-max game with a membership inference model.
+
+    For every batch the inference model h first takes a step to tell the batch from reference
+    records, then the classifier f takes a step on::
+
+        cross-entropy(f(x), y) + alpha * log h(f(x), y)
+
+    so that it fits its members only as far as h cannot tell. Changes the model itself: labels,
+    ranking and calibration become those of the regularized network, and the reference records
+    train nothing but h.
+
+    Parameters
+    ----------
+    alpha : float >= 0, default=3.0
+        Weight of the inference model's gain; 0 is the plain network.
+    attack_lr : float, default=0.001
+        Learning rate of the inference model's Adam.
+    member_fraction : float in (0, 1), default=0.5
+        Share of each class that trains the classifier; the rest are the reference records.
+    architecture, hidden, activation, dropout, weight_decay, lr, max_epochs, batch_size, device, \
+random_state, verbose
+        As in `NetworkClassifier`.
+
+    References
+    ----------
+    Nasr, Shokri, Houmansadr (2018), "Machine learning with membership privacy using adversarial
+    regularization", Equation 9 and Algorithm 1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_aeppt.defenses import AdversarialRegularizationClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = AdversarialRegularizationClassifier(
+    ...     alpha=1.0, hidden=(32,), lr=0.01, max_epochs=50, random_state=0
+    ... )
+    >>> net.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **NetworkClassifier._parameter_constraints,
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "attack_lr": [Interval(Real, 0, None, closed="neither")],
+        "member_fraction": [Interval(Real, 0, 1, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        alpha=3.0,
+        *,
+        attack_lr=0.001,
+        member_fraction=0.5,
+        architecture="fully_connected",
+        hidden=(1024, 512, 256),
+        activation="tanh",
+        dropout=0.0,
+        weight_decay=0.0,
+        lr=0.0001,
+        max_epochs=100,
+        batch_size=64,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            architecture,
+            hidden=hidden,
+            activation=activation,
+            dropout=dropout,
+            weight_decay=weight_decay,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.alpha = alpha
+        self.attack_lr = attack_lr
+        self.member_fraction = member_fraction
+
+    def fit(self, X, y, *, is_member=None):
+        """Train the classifier on the members, against an inference model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features), or (n, 32, 32, 3) for images
+        y : array-like of shape (n,)
+            Class labels.
+        is_member : boolean array-like of shape (n,), default=None
+            True for the rows that train the classifier, the others are reference records; None
+            draws `member_fraction` of each class at random.
+
+        Returns
+        -------
+        self : AdversarialRegularizationClassifier
+        """
+        self._validate_params()
+        X, classes, index = self._read_training(X, y)
+        if is_member is None:
+            rng = check_random_state(self.random_state)
+            is_member = draw_members(index, self.member_fraction, rng)
+        members, reference = split_by_mask(X, index, is_member, "is_member")
+        net = self._build_net(
+            _AdversarialNet,
+            X.shape[1],
+            len(classes),
+            alpha=self.alpha,
+            attack_lr=self.attack_lr,
+            reference=(torch.tensor(reference.X), torch.tensor(reference.y)),
+        )
+        return self._train(net, members.X, classes, members.y)
+
+
+class _AdversarialNet(_Net):
+    """skorch's net, whose every step is one of the inference model and one of the classifier."""
+
+    def __init__(self, *args, alpha, attack_lr, reference, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.alpha = alpha
+        self.attack_lr = attack_lr
+        self.reference = reference
+
+    def train_step(self, batch, **fit_params):
+        inputs, y = batch
+        X, y = inputs["input"].to(self.device), y.to(self.device)
+        if not hasattr(self, "_opponent"):
+            self._start_opponent()
+        opponent = self._opponent
+        self._set_training(False)
+        other = torch.randint(len(self.reference[1]), (len(X),), generator=opponent.draws)
+        with torch.no_grad():
+            p, p_other = (
+                torch.softmax(self.module_(x), dim=1)
+                for x in (X, self.reference[0][other].to(self.device))
+            )
+        y_other = self.reference[1][other].to(self.device)
+        logit = opponent.attack(torch.cat([p, p_other]), torch.cat([y, y_other]))
+        member = (torch.arange(len(logit), device=logit.device) < len(X)).float()
+        opponent.optimizer.zero_grad(set_to_none=True)
+        F.binary_cross_entropy_with_logits(logit, member).backward()
+        opponent.optimizer.step()
+
+        self._set_training(True)
+        logits = self.module_(X)
+        gain = F.logsigmoid(opponent.attack(torch.softmax(logits, dim=1), y)).mean()
+        loss = self.criterion_(logits, y) + self.alpha * gain
+        self.optimizer_.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer_.step()
+        return {"loss": loss.detach(), "y_pred": logits.detach()}
+
+    def _start_opponent(self):
+        params = self.get_params_for("module")
+        attack = ThreeBranch(
+            params["n_classes"], **ARCHITECTURES["substitute"], seed=params["seed"]
+        )
+        attack.to(self.device)
+        # in a namespace: skorch would train a module of its own with the classifier's optimizer
+        self._opponent = SimpleNamespace(
+            attack=attack,
+            optimizer=torch.optim.Adam(attack.parameters(), lr=self.attack_lr),
+            draws=torch.Generator().manual_seed(params["seed"]),
+        )

@@ -1,0 +1,181 @@
+"""Model stacking: no model sees all the records, and none that a query reaches saw them twice."""
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import ClassifierMixin, clone
+from sklearn.ensemble import StackingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import _safe_indexing, check_random_state, get_tags, indexable
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _num_samples,
+    assert_all_finite,
+    check_is_fitted,
+    column_or_1d,
+)
+
+from sklearn_aeppt._compat import BaseComposition, check_feature_names, check_n_features
+from sklearn_aeppt._seeding import seed_unseeded
+
+
+class ModelStackingClassifier(ClassifierMixin, BaseComposition):
+    """Stack of classifiers, each trained on a part of the records of its own.
+
+    The records are cut into disjoint parts, alike in classes: one for each first-level estimator,
+    and one on whose confidences the final estimator learns to combine them. So no estimator can
+    overfit to all of the records. Changes the model itself: labels, ranking and calibration
+    become those of the stack, whose members had less to learn from.
+
+    Parameters
+    ----------
+    estimators : list of (str, classifier)
+        First-level classifiers with ``predict_proba``.
+    final_estimator : classifier or None, default=None
+        None is ``LogisticRegression(max_iter=1000)``.
+    n_jobs : int or None, default=None
+        First-level classifiers trained at once.
+    random_state : int, RandomState instance or None, default=None
+        Governs the parts.
+
+    Attributes
+    ----------
+    stack_ : StackingClassifier
+        The fitted stack.
+    parts_ : list of int ndarray
+        Rows of each part, the final estimator's last.
+    classes_ : ndarray of shape (K,)
+
+    References
+    ----------
+    Salem, Zhang, Humbert, Berrang, Fritz, Backes (2019), "ML-Leaks", Section VI.B: a network and
+    a random forest under a logistic regression.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn_aeppt.defenses import ModelStackingClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> forest = RandomForestClassifier(random_state=0)
+    >>> stack = ModelStackingClassifier([("nb", GaussianNB()), ("forest", forest)], random_state=0)
+    >>> stack.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "estimators": [list],
+        "final_estimator": [HasMethods(["fit", "predict_proba"]), None],
+        "n_jobs": [int, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, estimators, final_estimator=None, *, n_jobs=None, random_state=None):
+        self.estimators = estimators
+        self.final_estimator = final_estimator
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def get_params(self, deep=True):
+        """Return the parameters, those of the named estimators included if `deep`."""
+        return self._get_params("estimators", deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters, such as ``forest__n_estimators=10``; return self."""
+        self._set_params("estimators", **params)
+        return self
+
+    def fit(self, X, y):
+        """Train each first-level estimator on its part, then the final one on the last part.
+
+        Parameters
+        ----------
+        X : records
+            Handed to the estimators as they are.
+        y : array-like of shape (n,)
+            Class labels.
+
+        Returns
+        -------
+        self : ModelStackingClassifier
+
+        Raises
+        ------
+        ValueError
+            If a class has fewer records than there are parts.
+        """
+        self._validate_params()
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None.")
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        X, y = indexable(X, y)
+        check_feature_names(self, X, reset=True)
+        check_n_features(self, X, reset=True)
+        if hasattr(X, "dtype") and not get_tags(self).input_tags.allow_nan:
+            assert_all_finite(X, input_name="X")  # whichever part a missing value falls into
+        names = [name for name, _ in self.estimators]
+        self._validate_names(names)
+        rng = check_random_state(self.random_state)
+        parts = disjoint_parts(y, len(self.estimators) + 1, rng)
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(seed_unseeded(clone(estimator), rng).fit)(_safe_indexing(X, rows), y[rows])
+            for (_, estimator), rows in zip(self.estimators, parts)
+        )
+        final = self.final_estimator
+        final = LogisticRegression(max_iter=1000) if final is None else clone(final)
+        self.stack_ = StackingClassifier(
+            [(name, FrozenEstimator(model)) for name, model in zip(names, fitted)],
+            seed_unseeded(final, rng),
+            cv="prefit",
+            stack_method="predict_proba",
+        ).fit(_safe_indexing(X, parts[-1]), y[parts[-1]])
+        self.parts_ = parts
+        self.classes_ = self.stack_.classes_
+        return self
+
+    def predict_proba(self, X):
+        """Return the stack's confidences, ndarray of shape (n, K)."""
+        check_is_fitted(self)
+        check_feature_names(self, X, reset=False)
+        if getattr(X, "ndim", 2) > 1:  # else the estimators know best what is wrong
+            check_n_features(self, X, reset=False)
+        return self.stack_.predict_proba(X)
+
+    def predict(self, X):
+        """Return the most likely class of each record, ndarray of shape (n,)."""
+        most_likely = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[most_likely]
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "stack_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = [get_tags(estimator).input_tags for _, estimator in self.estimators]
+        tags.input_tags.sparse = all(t.sparse for t in inner)
+        tags.input_tags.allow_nan = all(t.allow_nan for t in inner)
+        return tags
+
+
+def disjoint_parts(y, n_parts, rng):
+    """Return `n_parts` arrays of rows, of equal size and alike in classes."""
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds {classes.tolist()}, n_samples={len(y)}: a classifier needs two classes."
+        )
+    if counts.min() < n_parts:
+        rare = classes[counts.argmin()]
+        raise ValueError(
+            f"Class {rare!r} has n_samples={counts.min()} and the stack needs one in each of its "
+            f"{n_parts} parts: use fewer estimators, or leave the class out."
+        )
+    part = np.empty(_num_samples(y), dtype=int)
+    for label in classes:
+        rows = rng.permutation(np.flatnonzero(y == label))
+        part[rows] = (np.arange(len(rows)) + rng.randint(n_parts)) % n_parts
+    return [np.flatnonzero(part == i) for i in range(n_parts)]

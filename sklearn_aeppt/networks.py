@@ -1,0 +1,284 @@
+"""The paper's target networks behind a scikit-learn face."""
+
+from copy import deepcopy
+from itertools import pairwise
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from skorch.callbacks import ProgressBar
+from torch import nn
+
+from sklearn_aeppt._mim import TensorBatches, _linear, _Net
+
+__all__ = ["NetworkClassifier"]
+
+ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
+IMAGE = (32, 32, 3)
+
+
+class FullyConnected(nn.Sequential):
+    """Linear layers with an activation, and maybe dropout, between them; one logit a class."""
+
+    def __init__(self, n_features, n_classes, hidden, activation, dropout, seed):
+        generator = torch.Generator().manual_seed(seed)
+        layers = []
+        for n_in, n_out in pairwise((n_features, *hidden)):
+            layers += [_linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
+            layers += [_Dropout(dropout, generator)] if dropout else []
+        super().__init__(*layers, _linear((n_features, *hidden)[-1], n_classes, generator))
+
+
+class AlexNet(nn.Sequential):
+    """AlexNet for images of 32 by 32: five convolutions, three of them pooled, one linear layer."""
+
+    def __init__(self, n_features, n_classes, hidden, activation, dropout, seed):
+        generator = torch.Generator().manual_seed(seed)
+        act = ACTIVATIONS[activation]
+
+        def conv(n_in, n_out, size, **kwargs):
+            layer = nn.utils.skip_init(nn.Conv2d, n_in, n_out, size, **kwargs)
+            bound = 1 / np.sqrt(n_in * size**2)
+            with torch.no_grad():
+                layer.weight.uniform_(-bound, bound, generator=generator)
+                layer.bias.uniform_(-bound, bound, generator=generator)
+            return [layer, act()]
+
+        super().__init__(
+            _Images(),
+            *conv(3, 64, 11, stride=4, padding=5),
+            nn.MaxPool2d(2),
+            *conv(64, 192, 5, padding=2),
+            nn.MaxPool2d(2),
+            *conv(192, 384, 3, padding=1),
+            *conv(384, 256, 3, padding=1),
+            *conv(256, 256, 3, padding=1),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            *([_Dropout(dropout, generator)] if dropout else []),
+            _linear(256, n_classes, generator),
+        )
+
+
+class _Images(nn.Module):
+    """Rows of pixels to centered images, channels first."""
+
+    def forward(self, X):
+        return X.reshape(-1, *IMAGE).permute(0, 3, 1, 2) * 2 - 1
+
+
+class _Dropout(nn.Module):
+    """nn.Dropout that draws from a generator of its own: the global one is not ours to move."""
+
+    def __init__(self, share, generator):
+        super().__init__()
+        self.share, self.seed = share, generator.initial_seed()
+        self.generator = None
+
+    def forward(self, X):
+        if not self.training:
+            return X
+        if self.generator is None:
+            self.generator = torch.Generator(X.device).manual_seed(self.seed)
+        kept = torch.rand(X.shape, device=X.device, generator=self.generator) >= self.share
+        return X * kept / (1 - self.share)
+
+    def __getstate__(self):  # a generator can be neither copied nor pickled everywhere
+        return {**self.__dict__, "generator": None}
+
+
+MODULES = {"fully_connected": FullyConnected, "alexnet": AlexNet}
+
+
+class NetworkClassifier(ClassifierMixin, BaseEstimator):
+    """Neural network classifier: the paper's targets, and what the trained defenses start from.
+
+    Parameters
+    ----------
+    architecture : {"fully_connected", "alexnet"}, default="fully_connected"
+        "alexnet" takes images of 32 by 32 with three channels in [0, 1], as rows of 3,072 pixels
+        or of shape (n, 32, 32, 3).
+    hidden : tuple of int, default=(1024, 512, 256)
+        Widths of the hidden layers of the fully connected network.
+    activation : {"tanh", "relu"}, default="tanh"
+    dropout : float in [0, 1), default=0.0
+        Share of the activations dropped in training, after each hidden layer; for "alexnet"
+        before the last layer.
+    weight_decay : float >= 0, default=0.0
+        L2 regularization.
+    lr : float, default=0.0001
+        Learning rate of Adam.
+    max_epochs : int, default=100
+        Passes over the training records.
+    batch_size : int, default=64
+    device : str, default="cpu"
+        A torch device, such as "cuda".
+    random_state : int, RandomState instance or None, default=None
+        Governs weights, batches and dropout. Global generators are left alone.
+    verbose : int, default=0
+        1 shows a progress bar over the batches of each epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+    module_ : torch.nn.Module
+        ``module_(X) -> logits``, in evaluation mode.
+    history_ : skorch.history.History
+        The loss of each epoch, as in ``history_[:, "train_loss"]``.
+    n_features_in_ : int
+
+    References
+    ----------
+    AEPPT (arXiv 2011.13696), Section 5.1: AlexNet on CIFAR-100; tanh network 1024-512-256-100
+    with learning rate 0.0001 and 100 epochs on Purchase.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_aeppt.networks import NetworkClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = NetworkClassifier(hidden=(32,), lr=0.01, max_epochs=50, random_state=0)
+    >>> net.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "architecture": [StrOptions(set(MODULES))],
+        "hidden": [tuple, list],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        architecture="fully_connected",
+        *,
+        hidden=(1024, 512, 256),
+        activation="tanh",
+        dropout=0.0,
+        weight_decay=0.0,
+        lr=0.0001,
+        max_epochs=100,
+        batch_size=64,
+        device="cpu",
+        random_state=None,
+        verbose=0,
+    ):
+        self.architecture = architecture
+        self.hidden = hidden
+        self.activation = activation
+        self.dropout = dropout
+        self.weight_decay = weight_decay
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features), or (n, 32, 32, 3) for images
+        y : array-like of shape (n,)
+            Class labels.
+
+        Returns
+        -------
+        self : NetworkClassifier
+        """
+        self._validate_params()
+        X, classes, index = self._read_training(X, y)
+        net = self._build_net(_Net, X.shape[1], len(classes))
+        return self._train(net, X, classes, index)
+
+    def _read_training(self, X, y):
+        X, y = validate_data(self, self._flat(X), y, dtype=np.float32)
+        check_classification_targets(y)
+        self._check_width(X)
+        classes, index = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                f"y holds one class only, {classes[0]!r}: a classifier needs two or more."
+            )
+        return X, classes, index.astype(np.int64)
+
+    def _train(self, net, X, classes, index):
+        net.fit({"input": X}, index)
+        self.history_ = net.history
+        self.module_ = net.module_.eval()
+        self.classes_ = classes
+        return self
+
+    def _build_net(self, kind, n_features, n_classes, **options):
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return kind(
+            MODULES[self.architecture],
+            criterion=nn.CrossEntropyLoss,
+            module__n_features=n_features,
+            module__n_classes=n_classes,
+            module__hidden=tuple(self.hidden),
+            module__activation=self.activation,
+            module__dropout=self.dropout,
+            module__seed=seed,
+            optimizer=torch.optim.Adam,
+            optimizer__fused=True,
+            optimizer__weight_decay=self.weight_decay,
+            lr=self.lr,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            iterator_train=TensorBatches,
+            iterator_train__shuffle=True,
+            iterator_train__generator=torch.Generator().manual_seed(seed),
+            train_split=None,
+            callbacks=[ProgressBar()] if self.verbose else [],
+            callbacks__print_log=None,
+            device=self.device,
+            verbose=self.verbose,
+            **options,
+        )
+
+    def predict_proba(self, X):
+        """Return the confidences, ndarray of shape (n, K), float64."""
+        check_is_fitted(self)
+        X = validate_data(self, self._flat(X), dtype=np.float32, reset=False)
+        # in float64, so that an answer does not depend on the batch it stands in
+        module = deepcopy(self.module_).double()
+        device = next(module.parameters()).device
+        proba = np.empty((len(X), len(self.classes_)))
+        with torch.inference_mode():
+            for start in range(0, len(X), 1024):
+                rows = slice(start, start + 1024)
+                logits = module(torch.tensor(X[rows], dtype=torch.float64, device=device))
+                proba[rows] = torch.softmax(logits, dim=1).cpu().numpy()
+        return proba
+
+    def predict(self, X):
+        """Return the most likely class of each record, ndarray of shape (n,)."""
+        most_likely = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[most_likely]
+
+    def _flat(self, X):
+        images = self.architecture == "alexnet" and getattr(X, "ndim", 2) == 4
+        return X.reshape(len(X), -1) if images else X
+
+    def _check_width(self, X):
+        if self.architecture == "alexnet" and X.shape[1] != np.prod(IMAGE):
+            raise ValueError(
+                f"architecture='alexnet' takes images of shape {IMAGE}, {np.prod(IMAGE)} pixels a "
+                f"row, got {X.shape[1]} feature(s): use architecture='fully_connected'."
+            )
