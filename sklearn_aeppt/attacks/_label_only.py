@@ -5,20 +5,20 @@ from numbers import Integral
 
 import numpy as np
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._query import check_membership, read_view
-from sklearn_aeppt._score_attack import ScoreAttack
-from sklearn_aeppt.attacks._threshold import best_threshold
+from sklearn_aeppt._score_attack import LogitAttack
 
 
-class LabelOnlyAttack(ScoreAttack):
+class LabelOnlyAttack(LogitAttack):
     """Call a record a member where variants of it keep the right label.
 
-    Sees labels only: the score is the share of right labels among the answer to the record and
-    the answers to variants of it. No defense that keeps labels changes what it finds. With one
-    query it is `GapAttack`.
+    Sees labels only: whether the label of the record is right, and the share of right labels
+    among the answers to variants of it, which a logistic regression weighs. No defense that keeps
+    labels changes what it finds. With one query it is `GapAttack`.
 
     Parameters
     ----------
@@ -28,8 +28,7 @@ class LabelOnlyAttack(ScoreAttack):
 
     Attributes
     ----------
-    threshold_ : float
-        Share of right labels above which a record is called a member.
+    estimator_ : LogisticRegression
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
@@ -59,17 +58,19 @@ class LabelOnlyAttack(ScoreAttack):
         self.n_queries = n_queries
 
     def fit(self, X, y):
-        """Learn the threshold on views `X` and memberships `y`; return self."""
+        """Learn how much the labels tell, on views `X` and memberships `y`; return self."""
         self._validate_params()
-        share = self._share(X, reset=True)
-        self.classes_, member = check_membership(y, len(share))
-        self.threshold_ = best_threshold(share, member)
+        right = self._right(X, reset=True)
+        self.classes_, member = check_membership(y, len(right))
+        self.estimator_ = LogisticRegression(class_weight="balanced").fit(right, member)
         return self
 
-    def _share(self, X, *, reset):
+    def _right(self, X, *, reset):
+        """Return whether the label is right and how often those of variants are, (n, 2)."""
         proba, label = read_view(self, X, reset=reset)
+        right = (proba.argmax(axis=1) == label).astype(np.float64)
         if self.n_queries == 1:
-            return (proba.argmax(axis=1) == label).astype(np.float64)
+            return np.column_stack([right, right])
         repeats = X.get("repeats") if isinstance(X, dict) else None
         there = 1 if repeats is None else repeats.shape[1]
         if there < self.n_queries:
@@ -77,13 +78,13 @@ class LabelOnlyAttack(ScoreAttack):
                 f"n_queries={self.n_queries}, but X holds {there} answer(s) a record: make it "
                 f"with query(target, X, y, n_queries={self.n_queries}, augment=...)."
             )
-        said = repeats[:, : self.n_queries].argmax(axis=2)
-        return (said == label[:, None]).mean(axis=1)
+        said = repeats[:, 1 : self.n_queries].argmax(axis=2)
+        return np.column_stack([right, (said == label[:, None]).mean(axis=1)])
 
     def decision_function(self, X):
-        """Return by how much the share of right labels exceeds the threshold, shape (n,)."""
+        """Return the membership logit of each record, ndarray of shape (n,)."""
         check_is_fitted(self)
-        return self._share(X, reset=False) - self.threshold_
+        return self.estimator_.decision_function(self._right(X, reset=False))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -169,7 +169,7 @@ def disjoint_parts(y, n_parts, rng):
             f"y holds {classes.tolist()}, n_samples={len(y)}: a classifier needs two classes."
         )
     if counts.min() < n_parts:
-        rare = classes[counts.argmin()]
+        rare = classes.tolist()[counts.argmin()]
         raise ValueError(
             f"Class {rare!r} has n_samples={counts.min()} and the stack needs one in each of its "
             f"{n_parts} parts: use fewer estimators, or leave the class out."

@@ -37,7 +37,8 @@ def run(scale="paper", seed=0, data=None):
     for name, s, model, X, y, is_member in games(scale, seed, data):
         if not times:
             times = race(name, X, y, is_member, n_shadow, n_rounds=3 if scale == "paper" else 1)
-        view = query(model, X, y, n_queries=20, augment=BitFlips(0.01), random_state=s)
+        flips = BitFlips(2 / X.shape[1])  # two a record
+        view = query(model, X, y, n_queries=20, augment=flips, random_state=s)
         known, scored = train_test_split(
             np.arange(len(X)), test_size=0.5, stratify=is_member, random_state=s
         )

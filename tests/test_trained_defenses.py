@@ -1,0 +1,158 @@
+"""Defenses in training, and the networks that they start from."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+
+from sklearn_aeppt.attacks import LiRAAttack, query
+from sklearn_aeppt.defenses import (
+    AdversarialRegularizationClassifier,
+    DropoutClassifier,
+    MemGuardClassifier,
+    ModelStackingClassifier,
+    RoundingClassifier,
+    TemperatureClassifier,
+    TopKClassifier,
+)
+from sklearn_aeppt.networks import NetworkClassifier
+
+NET = {"hidden": (32,), "lr": 0.01, "max_epochs": 40, "random_state": 0}
+STACK = [("nb", GaussianNB()), ("forest", RandomForestClassifier(n_estimators=10))]
+TRAINED = [
+    NetworkClassifier(**NET),
+    DropoutClassifier(0.3, **NET),
+    AdversarialRegularizationClassifier(1.0, **NET),
+    ModelStackingClassifier(STACK, random_state=0),
+]
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 20)).astype(np.float32), rng.integers(3, size=400)
+    y = np.where(rng.random(400) < 0.6, X[:, :3].argmax(axis=1), y)
+    return train_test_split(X, y, test_size=0.5, random_state=0)
+
+
+def gap(model, X, X_test, y, y_test):
+    return model.score(X, y) - model.score(X_test, y_test)
+
+
+@pytest.mark.parametrize("model", TRAINED, ids=lambda m: type(m).__name__)
+def test_fits_pickles_clones_and_leaves_the_global_generators_alone(model, noisy):
+    X, X_test, y, _ = noisy
+    before = np.random.get_state()[1].copy(), torch.random.get_rng_state()  # noqa: NPY002
+    first, again = (clone(model).fit(X, y) for _ in range(2))
+    assert (np.random.get_state()[1] == before[0]).all()  # noqa: NPY002
+    assert torch.equal(torch.random.get_rng_state(), before[1])
+    proba = first.predict_proba(X_test)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    np.testing.assert_array_equal(proba, again.predict_proba(X_test))
+    np.testing.assert_array_equal(proba, pickle.loads(pickle.dumps(first)).predict_proba(X_test))
+    np.testing.assert_allclose(first.predict_proba(X_test[3:4]), proba[3:4], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "grid"),
+    [
+        (RoundingClassifier(LogisticRegression()), {"decimals": [1, 2]}),
+        (TopKClassifier(LogisticRegression()), {"k": [1, 2]}),
+        (TemperatureClassifier(LogisticRegression()), {"temperature": [1.0, 5.0]}),
+        (MemGuardClassifier(LogisticRegression(), max_iter=3), {"epsilon": [0.1, 1.0]}),
+        (DropoutClassifier(**NET), {"dropout": [0.1, 0.5]}),
+        (NetworkClassifier(**NET), {"weight_decay": [0.0, 0.01]}),
+        (AdversarialRegularizationClassifier(**NET), {"alpha": [0.0, 1.0]}),
+        (ModelStackingClassifier(STACK), {"forest__n_estimators": [2, 5]}),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_grid_search_over_the_main_parameter(model, grid, noisy):
+    X, _, y, _ = noisy
+    search = GridSearchCV(model, grid, cv=2, scoring="neg_log_loss", error_score="raise")
+    scores = search.fit(X, y).cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all()
+
+
+def test_they_close_the_gap(noisy):
+    X, X_test, y, y_test = noisy
+    sides = X, X_test, y, y_test
+    net = {**NET, "hidden": (128,), "max_epochs": 150}
+    plain = gap(NetworkClassifier(**net).fit(X, y), *sides)
+    assert plain > 0.3
+    assert gap(DropoutClassifier(0.8, **net).fit(X, y), *sides) < plain - 0.03
+    assert gap(NetworkClassifier(weight_decay=0.1, **net).fit(X, y), *sides) < plain - 0.03
+    forests = [(str(i), RandomForestClassifier(random_state=i)) for i in range(2)]
+    assert gap(ModelStackingClassifier(forests, random_state=0).fit(X, y), *sides) < plain - 0.1
+    X_all, y_all = np.r_[X, X_test], np.r_[y, y_test]
+    is_member = np.arange(400) < 200
+    regularized = AdversarialRegularizationClassifier(10.0, **net)
+    regularized.fit(X_all, y_all, is_member=is_member)
+    assert gap(regularized, *sides) < plain - 0.03
+
+
+def test_adversarial_regularization_without_weight_is_the_plain_network(noisy):
+    X, X_test, y, y_test = noisy
+    is_member = np.arange(400) < 200
+    game = AdversarialRegularizationClassifier(0.0, **NET)
+    game.fit(np.r_[X, X_test], np.r_[y, y_test], is_member=is_member)
+    plain = NetworkClassifier(**NET).fit(X, y)
+    np.testing.assert_allclose(game.predict_proba(X), plain.predict_proba(X), atol=1e-5)
+
+
+def test_reference_records_do_not_train_the_classifier(noisy):
+    """Their labels can be anything: with no weight on the game they change nothing."""
+    X, X_test, y, y_test = noisy
+    is_member = np.arange(400) < 200
+    model = AdversarialRegularizationClassifier(0.0, **NET)
+    first = clone(model).fit(np.r_[X, X_test], np.r_[y, y_test], is_member=is_member)
+    other = clone(model).fit(np.r_[X, X_test[::-1]], np.r_[y, y_test], is_member=is_member)
+    np.testing.assert_allclose(first.predict_proba(X), other.predict_proba(X), atol=1e-6)
+
+
+def test_parts_of_a_stack_are_disjoint_and_alike(noisy):
+    X, _, y, _ = noisy
+    parts = ModelStackingClassifier(STACK, random_state=0).fit(X, y).parts_
+    assert len(parts) == 3
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(y)))
+    counts = np.array([np.bincount(y[rows], minlength=3) for rows in parts])
+    assert (counts.max(axis=0) - counts.min(axis=0) <= 1).all()
+    with pytest.raises(ValueError, match="Class 'c' has n_samples=1 and the stack needs one in"):
+        ModelStackingClassifier(STACK).fit(X, np.r_[["a", "b"] * 99, ["c"], ["a"]])
+
+
+def test_a_stack_takes_any_kind_of_records(noisy):
+    frame = pytest.importorskip("pandas").DataFrame(noisy[0], columns=[f"c{i}" for i in range(20)])
+    stack = ModelStackingClassifier(STACK, n_jobs=2, random_state=0).fit(frame, noisy[2])
+    assert stack.predict(frame).shape == (200,)
+    with pytest.raises(ValueError, match="feature names should match"):
+        stack.predict(frame.rename(columns={"c0": "other"}))
+
+
+def test_alexnet_takes_images_in_both_forms():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    X = (rng.random((60, 32, 32, 3)) * 0.3 + y[:, None, None, None] * 0.3).astype(np.float32)
+    net = NetworkClassifier("alexnet", activation="relu", lr=0.001, max_epochs=15, random_state=0)
+    net.fit(X, y)
+    assert net.score(X, y) > 0.9
+    np.testing.assert_array_equal(net.predict(X), net.predict(X.reshape(60, -1)))
+    with pytest.raises(ValueError, match="architecture='alexnet' takes images of shape"):
+        net.fit(X[..., 0].reshape(60, -1), y)
+
+
+def test_shadow_models_of_trained_defenses(noisy):
+    X, X_test, y, y_test = noisy
+    X, y, is_member = np.r_[X, X_test], np.r_[y, y_test], np.arange(400) < 200
+    model = make_pipeline(AdversarialRegularizationClassifier(1.0, **{**NET, "max_epochs": 5}))
+    last = {"adversarialregularizationclassifier__is_member": is_member}
+    view = query(model.fit(X, y, **last), X, y)
+    attack = LiRAAttack(model, n_shadow=4, random_state=0).fit(view[::2], is_member[::2])
+    assert attack.predict(view[1::2]).shape == (200,)
