@@ -124,8 +124,10 @@ def test_parts_of_a_stack_are_disjoint_and_alike(noisy):
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(y)))
     counts = np.array([np.bincount(y[rows], minlength=3) for rows in parts])
     assert (counts.max(axis=0) - counts.min(axis=0) <= 1).all()
-    with pytest.raises(ValueError, match="Class 'c' has n_samples=1 and the stack needs one in"):
-        ModelStackingClassifier(STACK).fit(X, np.r_[["a", "b"] * 99, ["c"], ["a"]])
+    rare = ModelStackingClassifier(STACK, random_state=0)
+    rare.fit(X, np.r_[["a", "b"] * 99, ["c"], ["a"]])
+    assert rare.predict_proba(X).shape == (200, 3)
+    assert 198 in rare.parts_[-1]
 
 
 def test_a_stack_takes_any_kind_of_records(noisy):

@@ -100,11 +100,6 @@ class ModelStackingClassifier(ClassifierMixin, BaseComposition):
         Returns
         -------
         self : ModelStackingClassifier
-
-        Raises
-        ------
-        ValueError
-            If a class has fewer records than there are parts.
         """
         self._validate_params()
         if y is None:
@@ -168,14 +163,9 @@ def disjoint_parts(y, n_parts, rng):
         raise ValueError(
             f"y holds {classes.tolist()}, n_samples={len(y)}: a classifier needs two classes."
         )
-    if counts.min() < n_parts:
-        rare = classes.tolist()[counts.argmin()]
-        raise ValueError(
-            f"Class {rare!r} has n_samples={counts.min()} and the stack needs one in each of its "
-            f"{n_parts} parts: use fewer estimators, or leave the class out."
-        )
     part = np.empty(_num_samples(y), dtype=int)
-    for label in classes:
-        rows = rng.permutation(np.flatnonzero(y == label))
-        part[rows] = (np.arange(len(rows)) + rng.randint(n_parts)) % n_parts
+    for label, count in zip(classes, counts):
+        # a class too rare for all parts is first of all known to the final estimator
+        first = rng.randint(n_parts) if count >= n_parts else n_parts - 1
+        part[rng.permutation(np.flatnonzero(y == label))] = (first + np.arange(count)) % n_parts
     return [np.flatnonzero(part == i) for i in range(n_parts)]

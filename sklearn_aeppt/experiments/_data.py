@@ -8,6 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from tqdm.auto import tqdm
 
+from sklearn_aeppt._records import number_records
+
 
 def made_up(rng, n):
     """Return n sparse binary records in 10 classes whose labels are half noise."""
@@ -33,6 +35,24 @@ def tables(folder):
     if not found:
         raise ValueError(f"data={folder}: no .npz with X_packed, n_features and y in there.")
     return found
+
+
+def images(folder):
+    """Return (X, y) of the CIFAR-100 training images in a folder, pixels in [0, 1]; None without.
+
+    ``cifar100_train.npz`` holds them as differences along rows and columns, the red and the blue
+    plane less the green one. Of equal images only the first is taken.
+    """
+    file = Path(folder) / "cifar100_train.npz"
+    if not file.exists():
+        return None
+    with np.load(file) as z:
+        planes = z["delta"].cumsum(2, dtype=np.uint8).cumsum(3, dtype=np.uint8)
+        y = z["y"]
+    planes[:, ::2] += planes[:, 1:2]
+    X = planes.transpose(0, 2, 3, 1).reshape(len(y), -1)
+    first = np.unique(number_records(X), return_index=True)[1]
+    return X[first], y[first]
 
 
 def games(scale, seed, data, n_seeds=3):
