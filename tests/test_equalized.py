@@ -10,6 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt._equalized import falling_order
 from sklearn_aeppt._transport import equalizing_map
 from sklearn_aeppt.attacks import MIMAttack, query
 from sklearn_aeppt.metrics import expected_calibration_error, label_only_floor, perturbation_size
@@ -167,3 +168,78 @@ def test_the_key_is_not_printed_and_answers_repeat(overfit):
     other = EqualizedClassifier(model).fit(X, is_member)
     assert (other.predict_proba(X) != defense.predict_proba(X)).any()
     assert io.BytesIO(pickle.dumps(defense)).read()
+
+
+class _Sure:
+    """Answers made up: the record says how sure, which label, and whether that is right."""
+
+    classes_ = np.arange(3)
+
+    def predict_proba(self, X):
+        top, label = X[:, 0], X[:, 1].astype(int)
+        proba = np.repeat((1 - top)[:, None] / 2, 3, axis=1)
+        proba[np.arange(len(X)), label] = top
+        return proba
+
+
+def population(rng, n, member):
+    top = 0.4 + 0.6 * rng.beta(*((8, 1) if member else (3, 2)), size=n)
+    label = rng.integers(3, size=n)
+    wrong = rng.random(n) < (0.02 if member else 0.3)
+    return np.column_stack([top, label]), np.where(wrong, (label + 1) % 3, label)
+
+
+def test_the_bound_on_the_advantage_holds_at_its_level():
+    """200 fits; the best attacker on answers shown to a large population stays below the bound."""
+    rng = np.random.default_rng(0)
+    (X_m, y_m), (X_n, y_n) = population(rng, 4000, True), population(rng, 4000, False)
+    broken, bounds = 0, []
+    for seed in range(200):
+        (A, a), (B, b) = population(rng, 300, True), population(rng, 300, False)
+        defense = EqualizedClassifier(
+            _Sure(), rest="template", n_bins=6, n_groups=1, delta=0.1, random_state=seed
+        )
+        defense.fit(A, B, y_mem=a, y_non=b)
+        # what tells a member: the label, whether it is right, and the confidence in fine bins
+        cells = []
+        for X, y in ((X_m, y_m), (X_n, y_n)):
+            shown = defense.predict_proba(X)
+            label = shown.argmax(axis=1)
+            fine = (shown.max(axis=1) * 12).astype(int).clip(max=11)
+            code = (label * 2 + (label == y)) * 12 + fine
+            cells.append(np.bincount(code, minlength=72) / len(X))
+        broken += total_variation(*cells) > defense.advantage_bound_
+        bounds.append(defense.advantage_bound_)
+    assert broken <= 10
+    assert np.median(bounds) < 0.7  # says something: labels alone give 0.28
+    assert EqualizedClassifier(_Sure()).fit(A, B).advantage_bound_ == 1.0
+
+
+def test_records_within_record_delta_of_each_other(overfit):
+    model, X, y, is_member = overfit
+    for record_delta in (0.0, 0.3):
+        defense = EqualizedClassifier(model, record_delta=record_delta, random_state=0)
+        assert defense.fit(X, y, is_member=is_member).record_bound_ <= record_delta + 1e-6
+    free = EqualizedClassifier(model, delta=1.0, cost="l1", random_state=0).fit(
+        X, y, is_member=is_member
+    )
+    assert free.record_bound_ > 0.5
+
+
+def test_frontier_is_a_limit_that_the_defense_itself_keeps(overfit):
+    model, X, y, is_member = overfit
+    defense = EqualizedClassifier(model, cost="l1", random_state=0).fit(X, y, is_member=is_member)
+    limit = defense.frontier_
+    assert limit["delta"][0] == 0 and limit["excess"][0] == pytest.approx(0, abs=1e-6)
+    assert limit["l1"][-1] == pytest.approx(0, abs=1e-6)
+    assert (np.diff(limit["l1"]) <= 1e-9).all() and (np.diff(limit["excess"]) >= -1e-9).all()
+    p = query(model, X)["proba"]
+    assert perturbation_size(p, defense.perturb(p)) >= 0.95 * limit["l1"][0]
+
+
+@given(st.integers(0, 10**6), st.integers(2, 40))
+def test_law_the_fast_order_is_the_stable_order(seed, n_classes):
+    rng = np.random.default_rng(seed)
+    values = np.round(rng.dirichlet(np.full(n_classes, 0.3), 20), 2).astype(np.float32)
+    expected = np.argsort(-values, axis=1, kind="stable")
+    np.testing.assert_array_equal(falling_order(values), expected)

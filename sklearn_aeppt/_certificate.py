@@ -1,0 +1,71 @@
+"""What can be proved of shown answers: a bound from counts, and the limit of any defense."""
+
+import numpy as np
+
+from sklearn_aeppt._transport import equalizing_map
+
+
+def advantage_bound(cells_mem, cells_non, wrong_mem, n_mem, n_non, level):
+    """Return an upper confidence bound on the advantage of any attacker on single answers.
+
+    The advantage of the best attacker is the total variation between what members and
+    non-members are shown. Whoever knows the true label may tell a wrong answer from a right one,
+    and gains at most the members' error rate by it, so that::
+
+        advantage <= T = sum_cells max(0, P - N) + P(wrong)
+
+    over the cells (label, bin) of right answers. T is convex in (P, N), so counts overestimate it
+    in the mean; and one record moves it by at most its weight, so that by McDiarmid's inequality
+    T <= T(counts) + sqrt(log(1 / (1 - level)) / 2 * (1 / n_mem + 1 / n_non)) holds at the stated
+    level. The counts must be of records that the maps were not fitted on.
+
+    Parameters
+    ----------
+    cells_mem, cells_non : ndarray of shape (K, B)
+        Shares of the cells among the held-out members and non-members.
+    wrong_mem : float
+        Share of wrong answers among the held-out members.
+    n_mem, n_non : int
+        Held-out records.
+    level : float in (0, 1)
+
+    Returns
+    -------
+    bound : float in [0, 1]
+    """
+    counted = np.maximum(cells_mem - cells_non, 0).sum() + wrong_mem
+    slack = np.sqrt(np.log(1 / (1 - level)) / 2 * (1 / n_mem + 1 / n_non))
+    return float(min(1.0, counted + slack))
+
+
+def frontier(histograms, deltas):
+    """Return the least perturbation that any defense of the largest confidence needs.
+
+    Parameters
+    ----------
+    histograms : list of dict
+        For each group of labels: ``p`` and ``n``, the shares of the bins among members and
+        non-members with right answers; ``mass_p`` and ``mass_n``, how much of all members and
+        non-members these are; ``all``, the mass of each bin among all records, both sides in
+        equal weight; ``center``, the confidence of each bin.
+    deltas : array-like of shape (n,)
+        Total variation left within each group.
+
+    Returns
+    -------
+    result : dict of ndarray of shape (n,)
+        ``delta``; ``l1``, the mean L1: on the simplex what the largest confidence loses others
+        gain, so that it counts twice; ``excess``, what the confidences add to the accuracy of
+        the best attacker who knows the true labels, above what labels give.
+    """
+    deltas = np.asarray(deltas, dtype=float)
+    l1, excess = np.zeros(len(deltas)), np.zeros(len(deltas))
+    for h in histograms:
+        cost = 2 * h["all"][:, None] * np.abs(h["center"][:, None] - h["center"])
+        for i, delta in enumerate(deltas):
+            moved, least = equalizing_map(h["p"], h["n"], cost, delta)
+            l1[i] += least
+            shown = h["mass_p"] * (h["p"] @ moved) - h["mass_n"] * (h["n"] @ moved)
+            labels = max(0.0, h["mass_p"] - h["mass_n"])
+            excess[i] += (np.maximum(shown, 0).sum() - labels) / 2
+    return {"delta": deltas, "l1": l1, "excess": excess}
