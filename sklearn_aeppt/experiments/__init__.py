@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.metadata import version
 from inspect import signature
 from pathlib import Path
+from shutil import rmtree
 
 #: Name -> what it shows. Each lives in the module of its name, as ``run(scale, seed)``, with
 #: ``data`` beside them where it takes real records.
@@ -52,14 +53,17 @@ def run_experiment(name, *, scale="paper", seed=0, data=None, out="results"):
     options = {} if data is None else {"data": data}
     if options and "data" not in signature(run).parameters:
         raise ValueError(f"data={data}: the experiment {name!r} takes no records.")
-    tables = run(scale=scale, seed=seed, **options)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with_memory = "memory" in signature(run).parameters
+    cache = str(out / f".{name}-{scale}")
+    tables = run(scale=scale, seed=seed, **options, **({"memory": cache} if with_memory else {}))
     command = f"sklearn-aeppt experiment {name} --scale {scale} --seed {seed}"
     command += "" if data is None else " --data FOLDER"
     result = {"experiment": name, "command": command, **_machine(), "tables": tables}
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     (out / f"{name}.md").write_text(to_markdown(result))
+    rmtree(cache, ignore_errors=True)  # what a run that is cut off leaves, to go on from
     return result
 
 

@@ -55,14 +55,17 @@ def images(folder):
     return X[first], y[first]
 
 
-def games(scale, seed, data, n_seeds=3):
-    """Yield (name, seed, model, X, y, is_member) of one overfit network per data set and seed."""
+def games(scale, seed, data, n_seeds=3, n_max=5000):
+    """Yield (name, seed, model, X, y, is_member) of one overfit network per data set and seed.
+
+    At most `n_max` members, and as many others.
+    """
     sets = {} if data is None else tables(data)
     for s in tqdm(range(seed, seed + (n_seeds if scale == "paper" else 1)), desc="seeds"):
         rng = np.random.default_rng(s)
         pools = sets or {"made-up": made_up(rng, 4000 if scale == "paper" else 400)}
         for name, (X, y) in pools.items():
-            n = min(len(X) // 2, 2500 if len(X) < 10_000 else 5000)
+            n = min(len(X) // 2, 2500 if len(X) < 10_000 else n_max)
             rows = rng.permutation(len(X))[: 2 * n if scale == "paper" else 400]
             X, y, is_member = X[rows], y[rows], np.arange(len(rows)) < len(rows) // 2
             model = MLPClassifier((128,), alpha=0, max_iter=100, random_state=s)
