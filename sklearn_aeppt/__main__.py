@@ -5,7 +5,7 @@ import sys
 
 
 def main(argv=None):
-    """Run the command line; return the exit status (0 fine, 2 bad input)."""
+    """Run the command line; return the exit status (0 fine, 1 risk above limit, 2 bad input)."""
     parser = argparse.ArgumentParser(
         prog="sklearn-aeppt",
         description="Confidences that do not give away whose records trained a classifier.",
@@ -27,13 +27,95 @@ def main(argv=None):
     experiment.add_argument("--data", metavar="FOLDER", help="real records (.npz bit tables)")
     experiment.add_argument("--out", default="results", metavar="FOLDER")
 
+    audit = commands.add_parser("audit", help="attack a model, write a report")
+    protect = commands.add_parser("protect", help="wrap a model in EqualizedClassifier and save it")
+    for command in (audit, protect):
+        command.add_argument(
+            "--members", required=True, metavar="FILE", help="its training records"
+        )
+        command.add_argument(
+            "--non-members", required=True, metavar="FILE", help="records that it never saw"
+        )
+        command.add_argument("--target", metavar="COLUMN", help="the class labels (default: last)")
+        command.add_argument(
+            "--trust",
+            action="store_true",
+            help="load pickle and joblib files too: that runs code in them, so know their maker",
+        )
+        command.add_argument("--seed", type=int, default=None)
+    audit.add_argument(
+        "--model",
+        metavar="FILE",
+        help="a .skops file; without it the tables hold the confidences of a model served "
+        "elsewhere, a column a class",
+    )
+    audit.add_argument("--attacks", choices=["quick", "standard", "full"], default="standard")
+    audit.add_argument("--out", metavar="FILE", help="report to write (.html or .json)")
+    audit.add_argument("--format", choices=["text", "json"], default="text")
+    audit.add_argument(
+        "--fail-above",
+        type=float,
+        metavar="EXCESS",
+        help="exit with 1 if the strongest attack is more than EXCESS above the labels (0.02: two "
+        "points)",
+    )
+    audit.add_argument("--cache", metavar="FOLDER", help="finished attacks, to go on from")
+    audit.add_argument("--jobs", type=int, default=None, help="attacks run at once")
+    protect.add_argument("--model", required=True, metavar="FILE", help="a .skops file")
+    protect.add_argument("--out", required=True, metavar="FILE", help=".skops file to write")
+
     args = parser.parse_args(argv)
     # what a command needs is imported when it is called: help and typing errors answer at once
     try:
-        return {"demo": _demo, "experiment": _experiment}[args.command](args)
+        run = {"demo": _demo, "experiment": _experiment, "audit": _audit, "protect": _protect}
+        return run[args.command](args)
     except (ValueError, OSError, ImportError) as error:
-        print(f"sklearn-aeppt: {error}", file=sys.stderr)
+        print("sklearn-aeppt:", " ".join(str(error).split()), file=sys.stderr)
         return 2
+
+
+def _audit(args):
+    from sklearn_aeppt._answers import Answers
+    from sklearn_aeppt.audit import audit
+    from sklearn_aeppt.audit._files import load_model, load_records, prepare_records
+
+    if args.out is not None and not args.out.endswith((".html", ".json")):
+        raise ValueError(f"--out {args.out}: give a file that ends in .html or .json.")
+    sides = [load_records(file, args.target) for file in (args.members, args.non_members)]
+    if args.model is None:
+        # columns are named after the classes; in an .npz file they are the classes in order
+        columns = getattr(sides[0][0], "columns", range(sides[0][0].shape[1]))
+        model = Answers([type(sides[0][1][0])(c) for c in columns])
+    else:
+        model = load_model(args.model, trust=args.trust)
+    (X_mem, y_mem), (X_non, y_non) = ((prepare_records(model, X), y) for X, y in sides)
+    report = audit(
+        model, X_mem, y_mem, X_non, y_non, args.attacks, args.jobs, args.seed,
+        name=args.model, memory=args.cache, verbose=1,
+    )  # fmt: skip
+    if args.out is not None:
+        report.to_html(args.out) if args.out.endswith(".html") else report.to_json(args.out)
+    print(report.to_json() if args.format == "json" else report)
+    above = args.fail_above is not None and report.strongest["excess"] > args.fail_above
+    return int(above)
+
+
+def _protect(args):
+    from skops.io import dump
+
+    from sklearn_aeppt import EqualizedClassifier
+    from sklearn_aeppt.audit._files import load_model, load_records, prepare_records
+
+    model = load_model(args.model, trust=args.trust)
+    sides = [load_records(file, args.target) for file in (args.members, args.non_members)]
+    (X_mem, y_mem), (X_non, y_non) = ((prepare_records(model, X), y) for X, y in sides)
+    defended = EqualizedClassifier(model, random_state=args.seed)
+    dump(defended.fit(X_mem, X_non, y_mem=y_mem, y_non=y_non), args.out)
+    print(
+        f"{args.out}: the model behind EqualizedClassifier. It holds the key and the undefended "
+        "model: keep it as secret as both, and serve its predict_proba only."
+    )
+    return 0
 
 
 def _demo(args):

@@ -112,5 +112,5 @@ def best_threshold(score, member):
     fpr = np.cumsum(1 - member) / (1 - member).sum()
     last = np.r_[falling[1:] != falling[:-1], True]  # of equal scores, only all or none
     best = np.argmax(np.where(last, tpr - fpr, -np.inf))
-    middle = falling[best : best + 2].mean() if best + 1 < len(falling) else -np.inf
+    middle = falling[best : best + 2].mean() if best + 1 < len(falling) else falling[best]
     return middle if middle < falling[best] else np.nextafter(falling[best], -np.inf)

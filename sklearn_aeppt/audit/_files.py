@@ -1,0 +1,93 @@
+"""Models and records from files, for the command line."""
+
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, defenses
+
+#: Types that skops asks about and that models of ours and of scikit-learn hold. None runs code of
+#: the file; a crafted tree could crash the process or read beside its arrays, no more.
+KNOWN_TYPES = {
+    "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    *(f"{c.__module__}.{c.__qualname__}" for c in (AEPPTClassifier, EqualizedClassifier)),
+    *(f"{c.__module__}.{c.__qualname__}" for c in map(vars(defenses).get, defenses.__all__)),
+}
+
+
+def load_model(path, *, trust=False):
+    """Return the model in a file.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.skops``, or pickle and joblib files of any other ending.
+    trust : bool, default=False
+        Loading a pickle runs whatever code its maker put into it, so that these, and skops files
+        with types that are neither scikit-learn's nor ours, are loaded on request only.
+
+    Raises
+    ------
+    ValueError
+        If the file would need trust.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; give the model's file with --model.")
+    if path.suffix != ".skops":
+        if not trust:
+            raise ValueError(
+                f"{path} is no .skops file, and loading pickle or joblib files runs code that is "
+                "in them: save the model with skops, or add --trust if you know who made it."
+            )
+        return joblib.load(path)
+    from skops.io import get_untrusted_types, load
+
+    unknown = get_untrusted_types(file=path)
+    foreign = sorted(set(unknown) - KNOWN_TYPES)
+    if foreign and not trust:
+        raise ValueError(
+            f"{path} holds types that could run code, {', '.join(foreign[:3])}: add --trust if you "
+            "know who made it."
+        )
+    return load(path, trusted=unknown)
+
+
+def load_records(path, target=None):
+    """Return (X, y) of a table: .csv, .parquet (frames) or .npz (arrays ``X`` and ``y``)."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; give a .csv, .parquet or .npz file.")
+    if path.suffix == ".npz":
+        with np.load(path) as z:
+            if not {"X", "y"} <= set(z.files):
+                raise ValueError(f"{path} holds {z.files}: an .npz file needs X and y.")
+            return z["X"], z["y"]
+    if path.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"{path}: unknown kind of file; give .csv, .parquet or .npz.")
+    import pandas as pd
+
+    table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    target = table.columns[-1] if target is None else target
+    if target not in table:
+        known = ", ".join(map(str, table.columns[:5]))
+        raise ValueError(
+            f"{path} has no column {target!r}: it has {known}{', ...' * (table.shape[1] > 5)}. "
+            "Name the column of the class labels with --target."
+        )
+    return table.drop(columns=target), table[target].to_numpy()
+
+
+def prepare_records(model, X):
+    """Return a frame as the array that a model fitted on arrays expects; anything else as it is."""
+    if hasattr(X, "iloc") and not hasattr(model, "feature_names_in_"):
+        X = X.to_numpy()
+    expected = getattr(model, "n_features_in_", None)
+    if expected is not None and X.shape[1] != expected:
+        raise ValueError(
+            f"The records have {X.shape[1]} feature(s) and the model was fitted on {expected}: "
+            "give the columns that it was trained on, and name the labels with --target."
+        )
+    return X

@@ -1,0 +1,259 @@
+"""The report of an audit: figures, a verdict in plain words, and what to do next."""
+
+import html
+import json
+from base64 import b64encode
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass
+class AuditReport:
+    """What attackers get from a classifier; made by `audit`.
+
+    Attributes
+    ----------
+    name : str
+        Of the target.
+    rows : list of dict
+        One for each attack: ``attack``, ``adaptive``, ``accuracy`` (balanced), ``low``, ``high``
+        (its 95 % interval), ``excess`` over the floor, ``auc``, ``tpr_at_0.01_fpr``,
+        ``tpr_at_0.001_fpr``, ``tnr_at_0.01_fnr`` (None where too few records decide).
+    strongest : dict
+        The row of the strongest adaptive attack, its interval corrected for having been picked
+        (Bonferroni).
+    floor : float
+        Accuracy of who only looks whether the label is right.
+    train_accuracy, test_accuracy : float
+    n_members, n_non_members : int
+    defended : bool
+        Whether the target is one of this library's output defenses.
+    slices : dict of dict of ndarray
+        For "class" and "answer" (right or wrong): the strongest attack slice by slice, see
+        `sklearn_aeppt.metrics.per_class_report`.
+    at_risk : list of int
+        Rows of `X_mem` that the strongest attack is surest of, among those it was scored on.
+    """
+
+    name: str
+    rows: list
+    strongest: dict
+    floor: float
+    train_accuracy: float
+    test_accuracy: float
+    n_members: int
+    n_non_members: int
+    defended: bool
+    slices: dict
+    at_risk: list
+
+    @property
+    def leaks(self):
+        """``"nothing"``, ``"labels"`` or ``"confidences"``."""
+        if self.strongest["low"] <= 0.5:
+            return "nothing"
+        return "labels" if self.strongest["low"] <= self.floor else "confidences"
+
+    @property
+    def verdict(self):
+        """One paragraph in plain words."""
+        s = self.strongest
+        best = (
+            f"the strongest attack ({s['attack']}) is right for {s['accuracy']:.1%} of the records "
+            f"(interval {s['low']:.1%} to {s['high']:.1%}; a coin is right for 50 %)"
+        )
+        if self.leaks == "nothing":
+            return f"No leakage found: {best}. A finer leak could hide among more records."
+        if self.leaks == "labels":
+            return (
+                f"The labels leak, the confidences add nothing to be seen: {best}, and whoever "
+                f"only looks whether the label is right reaches {self.floor:.1%}."
+            )
+        return (
+            f"The confidences leak: {best}; whoever only looks whether the label is right reaches "
+            f"{self.floor:.1%}, so the confidences give away the rest."
+        )
+
+    @property
+    def advice(self):
+        """What to do next, a list of sentences."""
+        todo = []
+        if self.leaks == "confidences":
+            todo.append(
+                "Show equalized confidences: EqualizedClassifier(model).fit(X, y, is_member=mask)"
+                + (", or less than this defense shows." if self.defended else ".")
+            )
+        if self.leaks != "nothing" and self.floor > 0.6:
+            todo.append(
+                f"Reduce overfitting first: accuracy is {self.train_accuracy:.1%} on members and "
+                f"{self.test_accuracy:.1%} on others, and no defense of confidences hides that "
+                "gap. Regularize, use more data, or see the trained ones in "
+                "sklearn_aeppt.defenses."
+            )
+        if self.leaks == "nothing":
+            todo.append("Keep the report, and audit again whenever the model is trained anew.")
+        if not any("LiRA" in row["attack"] for row in self.rows):
+            todo.append('Run attacks="full" for attackers who know how hard each record is.')
+        return todo
+
+    def __str__(self):
+        """Return the verdict, the advice and a table as text."""
+        lines = [f"{self.name}: {self.verdict}", ""]
+        lines += [f"- {sentence}" for sentence in self.advice]
+        lines += ["", f"{'attack':40}{'accuracy':>10}{'95 % interval':>20}{'above labels':>15}"]
+        for row in sorted(self.rows, key=lambda row: -row["accuracy"]):
+            between = f"{row['low']:.1%} to {row['high']:.1%}"
+            name = row["attack"] + ("" if row["adaptive"] else " *")
+            lines.append(f"{name:40}{row['accuracy']:>10.1%}{between:>20}{row['excess']:>+15.1%}")
+        if not all(row["adaptive"] for row in self.rows):
+            lines.append(
+                "* learned from undefended answers: what such an attacker loses says little"
+            )
+        return "\n".join(lines)
+
+    def to_frame(self):
+        """Return the attacks as a pandas DataFrame, the strongest first."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows).sort_values("accuracy", ascending=False, ignore_index=True)
+
+    def to_json(self, path=None):
+        """Return the report as JSON text; write it to `path` if given."""
+        text = json.dumps(
+            {**asdict(self), "leaks": self.leaks, "verdict": self.verdict, "advice": self.advice},
+            indent=1,
+            default=_plain,
+        )
+        if path is not None:
+            Path(path).write_text(text + "\n")
+        return text
+
+    def plot(self, ax=None):
+        """Draw every attack's accuracy with its interval, and the floor; return the Axes."""
+        from sklearn_aeppt.displays import _new_axes
+
+        rows = sorted(self.rows, key=lambda row: row["accuracy"])
+        ax = _new_axes(self, ax, figsize=(7, 1.2 + 0.3 * len(rows)))
+        for i, row in enumerate(rows):
+            color = "#D55E00" if row["adaptive"] else "0.6"
+            ax.plot([100 * row["low"], 100 * row["high"]], [i, i], color=color, lw=2)
+            ax.plot(100 * row["accuracy"], i, "o", color=color)
+        labels = [row["attack"] + ("" if row["adaptive"] else " *") for row in rows]
+        ax.set_yticks(range(len(rows)), labels)
+        ax.axvline(50, color="0.5", lw=1, ls=":", label="coin toss")
+        ax.axvline(100 * self.floor, color="#0072B2", lw=1, ls="--", label="label alone")
+        ax.set_xlabel("Records that the attack is right about (%), with 95 % interval")
+        note = "" if all(row["adaptive"] for row in rows) else "   * does not mind the defense"
+        ax.set_title(f"{self.name}{note}", loc="left", fontsize=10)
+        ax.legend(loc="lower right", frameon=False)
+        return ax
+
+    def to_html(self, path):
+        """Write the report as one self-contained file; return the path."""
+        path = Path(path)
+        path.write_text(to_html([self]))
+        return path
+
+
+def _plain(value):
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no place in a report")
+
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 56rem; padding: 0 1rem;
+       color: #1a1a1a; background: #fff; }
+.verdict { padding: 1rem 1.2rem; border-left: .5rem solid; background: #f6f6f6; }
+.nothing { border-color: #009E73; } .labels { border-color: #E69F00; }
+.confidences { border-color: #D55E00; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+th, td { padding: .3rem .5rem; border-bottom: 1px solid #ddd; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+img { max-width: 100%; } .note { color: #555; font-size: .9rem; }
+"""
+
+
+def to_html(reports):
+    """Return one HTML page of several reports."""
+    body = ["<h1>Membership inference audit</h1>"]
+    body.append(
+        "<p class=note>A membership inference attack guesses whether a record was used to train a "
+        "model. Below, many attackers try; each trained on half of the records, whose membership "
+        "he knew, and is judged on the other half.</p>"
+    )
+    e = html.escape
+    for report in reports:
+        body.append(f"<h2>{e(report.name)}</h2>")
+        body.append(f"<p class='verdict {report.leaks}'>{e(report.verdict)}</p>")
+        body.append("<h3>What to do</h3><ul>")
+        body += [f"<li>{e(sentence)}</li>" for sentence in report.advice] + ["</ul>"]
+        body.append(
+            f"<p>{report.n_members} members, {report.n_non_members} non-members; accuracy "
+            f"{report.train_accuracy:.1%} on members, {report.test_accuracy:.1%} on non-members, "
+            f"so that who only looks whether the label is right reaches {report.floor:.1%}.</p>"
+        )
+        body.append(_picture(report))
+        body.append("<h3>Every attack</h3>" + _attack_table(report))
+        body.append("<h3>Classes most at risk</h3>" + _slice_table(report.slices["class"]))
+        body.append("<h3>Right and wrong answers</h3>" + _slice_table(report.slices["answer"]))
+        rows = ", ".join(map(str, report.at_risk[:20]))
+        body.append(
+            f"<p>Members that the strongest attack is surest of (rows of X_mem): {rows}</p>"
+        )
+    title = e(", ".join(report.name for report in reports))
+    return (
+        "<!doctype html><html lang=en><head><meta charset=utf-8>"
+        f"<meta name=viewport content='width=device-width'><title>Audit: {title}</title>"
+        f"<style>{STYLE}</style></head><body>" + "\n".join(body) + "</body></html>\n"
+    )
+
+
+def _picture(report):
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return "<p class=note>Pictures need matplotlib: install sklearn-aeppt[plots].</p>"
+    figure = Figure(figsize=(8, 1.4 + 0.3 * len(report.rows)), layout="constrained")
+    report.plot(ax=figure.subplots())
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    data = b64encode(buffer.getvalue()).decode()
+    return f"<img alt='Accuracy of every attack' src='data:image/png;base64,{data}'>"
+
+
+def _attack_table(report):
+    head = "<tr><th>attack</th><th>accuracy</th><th>95 % interval</th><th>above labels</th>"
+    head += "<th>AUC</th><th>TPR at 1 % FPR</th></tr>"
+    lines = []
+    for row in sorted(report.rows, key=lambda row: -row["accuracy"]):
+        tpr = row["tpr_at_0.01_fpr"]
+        lines.append(
+            f"<tr><td>{html.escape(row['attack'])}{'' if row['adaptive'] else ' *'}</td>"
+            f"<td>{row['accuracy']:.1%}</td><td>{row['low']:.1%} to {row['high']:.1%}</td>"
+            f"<td>{100 * row['excess']:+.1f} points</td><td>{row['auc']:.3f}</td>"
+            f"<td>{'too few records' if tpr is None else f'{tpr:.1%}'}</td></tr>"
+        )
+    note = "" if all(row["adaptive"] for row in report.rows) else (
+        "<p class=note>* learned from undefended answers and does not mind the defense: what such "
+        "an attacker loses says little.</p>"
+    )  # fmt: skip
+    return f"<table>{head}{''.join(lines)}</table>{note}"
+
+
+def _slice_table(table, n=10):
+    order = np.argsort(-np.nan_to_num(table["low"], nan=-1), kind="stable")[:n]
+    lines = [
+        f"<tr><td>{html.escape(str(table['class'][i]))}</td><td>{table['n_members'][i]}</td>"
+        f"<td>{table['n_non_members'][i]}</td><td>{table['accuracy'][i]:.1%}</td>"
+        f"<td>{table['low'][i]:.1%} to {table['high'][i]:.1%}</td></tr>"
+        for i in order
+        if not np.isnan(table["accuracy"][i])
+    ]
+    head = "<tr><th></th><th>members</th><th>non-members</th><th>accuracy</th><th>95 %</th></tr>"
+    return f"<table>{head}{''.join(lines)}</table>"

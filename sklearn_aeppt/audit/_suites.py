@@ -1,0 +1,131 @@
+"""Which attacks an audit runs, and what each of them sees."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._output_defense import OutputDefense, is_fitted
+from sklearn_aeppt.attacks import (
+    AdversarialTrainingAttack,
+    AveragingAttack,
+    BitFlips,
+    BoostingAttack,
+    FlipAttack,
+    GapAttack,
+    GaussianNoise,
+    LabelOnlyAttack,
+    LiRAAttack,
+    MIMAttack,
+    QuantileAttack,
+    RMIAAttack,
+    RoundingAttack,
+    ShadowAttack,
+    ThresholdAttack,
+)
+
+N_REPEATS, N_VARIANTS = 5, 20
+
+
+@dataclass
+class Contender:
+    """An attack, and the views that it learns from and is asked about."""
+
+    name: str
+    attack: Any
+    learns: str = "shown"
+    asks: str = "shown"
+
+    @property
+    def adaptive(self):
+        """Whether the attacker minds the defense: he learns from what is shown, or copies it."""
+        return self.learns != "plain" or isinstance(self.attack, AdversarialTrainingAttack)
+
+
+def quick(seed, **_):
+    """Return the attacks of a few seconds."""
+    return [
+        Contender("label only (gap)", GapAttack()),
+        *(
+            Contender(f"threshold on {statistic}", ThresholdAttack(statistic))
+            for statistic in ("confidence", "modified_entropy")
+        ),
+        Contender("boosting", BoostingAttack(random_state=seed)),
+    ]
+
+
+def standard(seed, *, views, target, template):
+    """Return the attacks on answers, adaptive ones included."""
+    boosting = BoostingAttack(random_state=seed)
+    mim = MIMAttack(random_state=seed)
+    found = [
+        *quick(seed),
+        *(
+            Contender(f"threshold on {statistic}", ThresholdAttack(statistic))
+            for statistic in ("loss", "entropy")
+        ),
+        Contender("threshold on confidence, one for all", ThresholdAttack(per_class=False)),
+        Contender("network (MIM0)", mim),
+        Contender("rounding, then boosting", RoundingAttack(boosting)),
+    ]
+    if "repeated" in views:
+        averaging = AveragingAttack(boosting, n_queries=N_REPEATS)
+        found.append(Contender("averaging of repeated queries", averaging, "repeated", "repeated"))
+    if "varied" in views:
+        label_only = LabelOnlyAttack(n_queries=N_VARIANTS)
+        found.append(Contender("labels of varied records", label_only, "varied", "varied"))
+    if "plain" in views:
+        own = clone(target).set_params(estimator=None)
+        found += [
+            Contender("network, not retrained", mim, "plain"),
+            Contender("network, not retrained, flipped", FlipAttack(mim), "plain"),
+            Contender("defense copied", AdversarialTrainingAttack(boosting, own), "plain"),
+        ]
+    return found
+
+
+def full(seed, *, views, target, template):
+    """Return the standard attacks and those that judge each record against shadow models."""
+    found = standard(seed, views=views, target=target, template=template)
+    if "varied" in views:  # numeric records
+        found.append(Contender("quantile regression", QuantileAttack(random_state=seed)))
+    if template is not None:
+        shadow = {"estimator": template, "random_state": seed}
+        found += [
+            Contender("shadow models", ShadowAttack(**shadow)),
+            Contender("likelihood ratio (LiRA)", LiRAAttack(**shadow)),
+            Contender("population ratio (RMIA)", RMIAAttack(**shadow)),
+        ]
+    return found
+
+
+SUITES = {"quick": quick, "standard": standard, "full": full}
+
+
+def shadow_template(target):
+    """Return an unfitted model of the target's kind, defense included; None if there is none."""
+    if isinstance(target, FrozenEstimator):
+        return shadow_template(target.estimator)
+    if isinstance(target, Pipeline) and is_fitted(target):
+        return clone(target)
+    if isinstance(target, OutputDefense):
+        inner = shadow_template(target.estimator)
+        if inner is None:
+            return None
+        params = target.get_params(deep=False)
+        return type(target)(**{**params, "estimator": inner})
+    refittable = hasattr(target, "get_params") and not isinstance(target, Answers)
+    return clone(target) if refittable else None
+
+
+def variation(X):
+    """Return how to vary records slightly: bit flips, noise, or None where they are no numbers."""
+    if not isinstance(X, np.ndarray) or X.dtype.kind not in "fiub" or X.ndim != 2:
+        return None
+    if ((X == 0) | (X == 1)).all():
+        return BitFlips(min(0.5, 2 / X.shape[1]))
+    return GaussianNoise(0.1 * float(X.std()))

@@ -1,0 +1,214 @@
+"""The audit, its report, and the commands."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt.__main__ import main
+from sklearn_aeppt.attacks import BoostingAttack, ThresholdAttack
+from sklearn_aeppt.audit import audit
+from sklearn_aeppt.audit._suites import shadow_template
+
+
+@pytest.fixture(scope="module")
+def sides(overfit):
+    model, X, y, m = overfit
+    return model, X[m], y[m], X[~m], y[~m]
+
+
+def test_the_verdict_tells_what_leaks(sides):
+    model, *records = sides
+    undefended = audit(model, *records, "quick", random_state=0)
+    assert undefended.leaks == "confidences"
+    assert undefended.verdict.startswith("The confidences leak")
+    assert "EqualizedClassifier" in undefended.advice[0]
+    assert undefended.strongest["low"] > undefended.floor
+    equalized = EqualizedClassifier(model, random_state=0)
+    equalized.fit(records[0], records[2], y_mem=records[1], y_non=records[3])
+    shown = audit(equalized, *records, "quick", random_state=0)
+    assert shown.leaks in ("labels", "nothing")
+    assert shown.strongest["accuracy"] < undefended.strongest["accuracy"] - 0.05
+    assert shown.floor == undefended.floor
+
+
+def test_random_membership_is_no_leak():
+    """Nobody was trained on: at most one false alarm in 20 at 95 %, corrected for the picking."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(900, 5)), rng.integers(2, size=900)
+    model = LogisticRegression().fit(X[:100], y[:100])
+    X, y, alarms = X[100:], y[100:], 0
+    for seed in range(20):
+        m = np.random.default_rng(seed).permutation(800) < 400
+        report = audit(model, X[m], y[m], X[~m], y[~m], "quick", random_state=seed)
+        alarms += report.leaks != "nothing"
+    assert alarms <= 3
+
+
+def test_standard_suite_of_a_defense_tells_adaptive_attackers_from_others(sides, quick_substitute):
+    model, *records = sides
+    defense = AEPPTClassifier(
+        model, step_size=1e-2, substitute=quick_substitute, query_noise="fresh", random_state=0
+    ).fit(records[0], records[2])
+    report = audit(defense, *records, "standard", random_state=0)
+    names = {row["attack"]: row for row in report.rows}
+    assert not names["network, not retrained"]["adaptive"]
+    assert names["defense copied"]["adaptive"]
+    assert "averaging of repeated queries" in names and "labels of varied records" in names
+    assert report.strongest["adaptive"] and report.defended
+    assert all(row["tpr_at_0.01_fpr"] is None for row in report.rows)  # 150 non-members are few
+
+
+def test_full_suite_trains_shadow_models_of_the_targets_kind():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(240, 20)), rng.integers(2, size=240)
+    forest = RandomForestClassifier(n_estimators=10, random_state=0).fit(X[:120], y[:120])
+    report = audit(forest, X[:120], y[:120], X[120:], y[120:], "full", random_state=0)
+    names = [row["attack"] for row in report.rows]
+    assert {"likelihood ratio (LiRA)", "population ratio (RMIA)", "shadow models"} <= set(names)
+    assert report.leaks != "nothing"
+
+
+def test_template_of_a_target_is_unfitted_and_keeps_the_defense(sides):
+    model, X, _, X_non, _ = sides
+    defense = EqualizedClassifier(model, record_delta=0.3).fit(X, X_non)
+    template = shadow_template(defense)
+    assert not hasattr(template, "estimator_") and not hasattr(template.estimator, "coefs_")
+    assert template.record_delta == 0.3
+    pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X[:, 0] > 0)
+    assert not hasattr(shadow_template(pipe)[-1], "coef_")
+
+
+def test_jobs_and_cache_change_nothing(sides, tmp_path):
+    model, *records = sides
+    run = lambda **options: audit(model, *records, "quick", random_state=3, **options).to_json()  # noqa: E731
+    first = run()
+    assert run(n_jobs=2) == first
+    assert run(memory=str(tmp_path)) == first
+    assert run(memory=str(tmp_path)) == first
+    assert list(tmp_path.rglob("output.pkl"))
+
+
+def test_report_in_every_form(sides, tmp_path):
+    model, *records = sides
+    attacks = {"<mine>": ThresholdAttack(), "boosting": BoostingAttack(random_state=0)}
+    report = audit(model, *records, attacks, random_state=0, name="<b>model")
+    frame = report.to_frame()
+    assert list(frame["accuracy"]) == sorted(frame["accuracy"], reverse=True)
+    data = json.loads(report.to_json(tmp_path / "r.json"))
+    assert data["verdict"] == report.verdict and len(data["rows"]) == 2
+    assert json.loads((tmp_path / "r.json").read_text()) == data
+    page = report.to_html(tmp_path / "r.html").read_text()
+    assert "&lt;mine&gt;" in page and "<mine>" not in page and "<b>model" not in page
+    assert "src='data:image/png" in page and "http" not in page
+    assert report.plot().get_xlabel().startswith("Records that the attack is right about")
+    assert "&" not in str(report) and report.verdict in str(report)
+    assert set(report.at_risk) <= set(range(len(records[0])))
+
+
+def test_bad_input_names_the_mend(sides):
+    model, X, y, X_non, y_non = sides
+    with pytest.raises(ValueError, match="y_mem has 3 labels for 300 records"):
+        audit(model, X, y[:3], X_non, y_non)
+    with pytest.raises(ValueError, match="attacks='all' is no suite: choose from quick"):
+        audit(model, X, y, X_non, y_non, "all")
+    with pytest.raises(ValueError, match="holds labels that the target"):
+        audit(model, X, y, X_non, y_non + 50)
+    with pytest.warns(UserWarning, match="10 of 310 non-members equal a member"):
+        again = audit(model, X, y, np.r_[X_non, X[:10]], np.r_[y_non, y[:10]], "quick")
+    assert again.n_non_members == 300
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    import joblib
+
+    skops = pytest.importorskip("skops.io")
+    folder = tmp_path_factory.mktemp("files")
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        (rng.random((600, 12)) < 0.4).astype(float), columns=[f"c{i}" for i in range(12)]
+    )
+    y = rng.integers(3, size=600)
+    forest = RandomForestClassifier(n_estimators=20, random_state=0).fit(X[:300], y[:300])
+    skops.dump(forest, folder / "model.skops")
+    joblib.dump(forest, folder / "model.joblib")
+    noise = rng.normal(0, 1e-3, size=X.shape)  # so that no record stands on both sides
+    table = (X + noise).assign(label=y)
+    forest.fit((X + noise)[:300], y[:300])
+    skops.dump(forest, folder / "model.skops")
+    joblib.dump(forest, folder / "model.joblib")
+    table[:300].to_csv(folder / "members.csv", index=False)
+    table[300:].to_parquet(folder / "others.parquet")
+    return folder
+
+
+def command(folder, *extra, model="model.skops", members="members.csv", name="audit"):
+    given = ["--members", str(folder / members), "--non-members", str(folder / "others.parquet")]
+    options = ["--model", str(folder / model)] if model else []
+    return [name, *given, *options, *map(str, extra)]
+
+
+def test_audit_command(files, tmp_path, capsys):
+    out = tmp_path / "report.html"
+    options = ["--attacks", "quick", "--seed", 0]
+    assert main(command(files, *options, "--out", out)) == 0
+    assert "The confidences leak" in capsys.readouterr().out
+    assert out.read_text().startswith("<!doctype html>")
+    assert main(command(files, *options, "--fail-above", 0.02, "--format", "json")) == 1
+    assert json.loads(capsys.readouterr().out)["leaks"] == "confidences"
+    assert main(command(files, *options, "--fail-above", 0.6)) == 0
+    assert main(command(files, *options, "--trust", model="model.joblib")) == 0
+
+
+def test_audit_command_of_answers_made_elsewhere(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for name, alpha in (("members", [9, 1, 1]), ("others", [3, 2, 2])):
+        table = pd.DataFrame(rng.dirichlet(alpha, 300), columns=["0", "1", "2"]).assign(label=0)
+        table.to_parquet(tmp_path / f"{name}.parquet")
+    given = command(tmp_path, "--attacks", "quick", model=None, members="members.parquet")
+    assert main(given) == 0
+    assert "The confidences leak" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"extra": ["--target", "nothing"]}, "has no column 'nothing'"),
+        ({"members": "missing.csv"}, "no such file"),
+        ({"model": "missing.skops"}, "no such file"),
+        ({"model": "model.joblib"}, "add --trust"),
+        ({"extra": ["--target", "c0"]}, "feature names"),
+        ({"extra": ["--out", "report.pdf"]}, "ends in .html or .json"),
+    ],
+    ids=lambda o: "" if isinstance(o, str) else str(o),
+)
+def test_audit_command_with_bad_input_says_the_mend_in_one_line(files, capsys, options, message):
+    extra = options.pop("extra", [])
+    assert main(command(files, *extra, **options)) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("sklearn-aeppt: ") and message in error
+
+
+def test_protect_command_makes_a_model_that_answers_alike_when_loaded(files, tmp_path, capsys):
+    from skops.io import get_untrusted_types, load
+
+    out = tmp_path / "defended.skops"
+    assert main(command(files, "--out", out, name="protect")) == 0
+    assert "keep it as secret" in capsys.readouterr().out
+    types = sorted(get_untrusted_types(file=out))
+    assert set(types) == {"sklearn.tree._tree.Tree", "sklearn_aeppt._equalized.EqualizedClassifier"}
+    defended, model = load(out, trusted=types), load(files / "model.skops", trusted=types[:1])
+    X = pd.read_csv(files / "members.csv").drop(columns="label")
+    proba = defended.predict_proba(X)
+    np.testing.assert_array_equal(proba.argmax(axis=1), model.predict_proba(X).argmax(axis=1))
+    np.testing.assert_array_equal(proba, load(out, trusted=types).predict_proba(X))
+    audited = command(files, "--attacks", "quick", "--seed", 0)
+    audited[audited.index("--model") + 1] = str(out)
+    assert main(audited) == 0
