@@ -112,6 +112,25 @@ def test_report_in_every_form(sides, tmp_path):
     assert set(report.at_risk) <= set(range(len(records[0])))
 
 
+def test_several_targets_side_by_side(sides, tmp_path, quick_substitute):
+    model, *records = sides
+    aeppt = AEPPTClassifier(model, step_size=1e-3, substitute=quick_substitute, random_state=0)
+    equalized = EqualizedClassifier(model, random_state=0)
+    targets = {
+        "undefended": model,
+        "AEPPT": aeppt.fit(records[0], records[2]),
+        "equalized": equalized.fit(records[0], records[2], y_mem=records[1], y_non=records[3]),
+    }
+    comparison = audit(targets, *records, "quick", random_state=0)
+    frame = comparison.to_frame().set_index("target")
+    assert frame.loc["undefended", "mean L1"] == 0 < frame.loc["AEPPT", "mean L1"]
+    assert frame.loc["equalized", "accuracy"] < frame.loc["undefended", "accuracy"]
+    page = comparison.to_html(tmp_path / "c.html").read_text()
+    assert page.count("data:image/png") == 4
+    assert set(json.loads(comparison.to_json())["reports"]) == set(targets)
+    assert "undefended: The confidences leak" in str(comparison)
+
+
 def test_bad_input_names_the_mend(sides):
     model, X, y, X_non, y_non = sides
     with pytest.raises(ValueError, match="y_mem has 3 labels for 300 records"):

@@ -1,6 +1,6 @@
 """Audit of a classifier: every attack, retrained on what it shows, in one report."""
 
 from sklearn_aeppt.audit._audit import audit
-from sklearn_aeppt.audit._report import AuditReport
+from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 
-__all__ = ["AuditReport", "audit"]
+__all__ = ["AuditComparison", "AuditReport", "audit"]

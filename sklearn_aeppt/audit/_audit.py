@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from sklearn_aeppt._output_defense import OutputDefense, check_two_sets
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt.attacks import query
-from sklearn_aeppt.audit._report import AuditReport
+from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
     N_REPEATS,
     N_VARIANTS,
@@ -32,6 +32,7 @@ from sklearn_aeppt.metrics import (
     attack_accuracy_interval,
     label_only_floor,
     per_class_report,
+    perturbation_size,
     tnr_at_fnr,
     tpr_at_fpr,
 )
@@ -60,8 +61,9 @@ def audit(
 
     Parameters
     ----------
-    target : fitted classifier
-        Anything with ``predict_proba`` and ``classes_``, defended or not.
+    target : fitted classifier, or dict of str to fitted classifier
+        Anything with ``predict_proba`` and ``classes_``, defended or not. Several, by name, are
+        audited on the same records; the first is what the others' perturbation is measured from.
     X_mem, X_non : records
         Records that trained the target, and records that it never saw, alike otherwise.
     y_mem, y_non : array-like of shape (n,)
@@ -83,7 +85,7 @@ def audit(
 
     Returns
     -------
-    report : AuditReport
+    report : AuditReport, or AuditComparison for several targets
 
     Raises
     ------
@@ -106,6 +108,9 @@ def audit(
     >>> report.leaks
     'confidences'
     """
+    if isinstance(target, dict):
+        return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
+                        memory=memory, verbose=verbose)  # fmt: skip
     check_is_fitted(target)
     X, y, is_member = _join(X_mem, y_mem, X_non, y_non)
     rng = check_random_state(random_state)
@@ -153,6 +158,20 @@ def audit(
         slices={key: per_class_report(value, truth, said) for key, value in slices.items()},
         at_risk=[int(i) for i in at_risk],
     )
+
+
+def _compare(targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state, **options):
+    """Audit several targets with the same splits and seeds."""
+    seed = int(check_random_state(random_state).randint(2**31 - 1))
+    reports, size, first = {}, {}, None
+    for name, target in targets.items():
+        reports[name] = audit(
+            target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, seed, name=name, **options
+        )
+        shown = np.concatenate([target.predict_proba(X) for X in (X_mem, X_non)])
+        first = shown if first is None else first
+        size[name] = float(perturbation_size(first, shown))
+    return AuditComparison(reports, size)
 
 
 def _join(X_mem, y_mem, X_non, y_non):

@@ -158,6 +158,81 @@ class AuditReport:
         return path
 
 
+@dataclass
+class AuditComparison:
+    """Reports of several targets on the same records, side by side; made by `audit`.
+
+    Attributes
+    ----------
+    reports : dict of str to AuditReport
+    size : dict of str to float
+        Mean L1 between each target's confidences and those of the first.
+    """
+
+    reports: dict
+    size: dict
+
+    def __str__(self):
+        """Return the table as text, and each verdict."""
+        return "\n".join([self.to_frame().to_string(index=False), ""] + self.verdicts)
+
+    @property
+    def verdicts(self):
+        """One paragraph a target."""
+        return [f"{name}: {report.verdict}" for name, report in self.reports.items()]
+
+    def to_frame(self):
+        """Return one row a target as a pandas DataFrame."""
+        import pandas as pd
+
+        keys = ("attack", "accuracy", "low", "high", "excess", "auc", "tpr_at_0.01_fpr")
+        rows = [
+            {
+                "target": name,
+                "mean L1": self.size[name],
+                "floor": report.floor,
+                **{key: report.strongest[key] for key in keys},
+            }
+            for name, report in self.reports.items()
+        ]
+        return pd.DataFrame(rows).rename(columns={"attack": "strongest attack"})
+
+    def to_json(self, path=None):
+        """Return the reports as JSON text; write it to `path` if given."""
+        parts = {name: json.loads(report.to_json()) for name, report in self.reports.items()}
+        text = json.dumps({"reports": parts, "size": self.size}, indent=1)
+        if path is not None:
+            Path(path).write_text(text + "\n")
+        return text
+
+    def plot(self, ax=None):
+        """Draw the strongest attack on each target against its perturbation; return the Axes."""
+        from sklearn_aeppt.displays import _CYCLE, _new_axes
+
+        ax = _new_axes(self, ax, figsize=(6.4, 4.4))
+        for i, (name, report) in enumerate(self.reports.items()):
+            color, s = _CYCLE[i % len(_CYCLE)], report.strongest
+            ax.vlines(self.size[name], 100 * s["low"], 100 * s["high"], color=color)
+            ax.plot(
+                self.size[name], 100 * s["accuracy"], "osD^v"[i % 5], color=color,
+                label=f"{name}: {s['attack']}",
+            )  # fmt: skip
+        floor = 100 * next(iter(self.reports.values())).floor
+        ax.axhline(floor, color="0.2", lw=1, ls="--", label=f"label alone: {floor:.1f} %")
+        ax.set_xlabel("Perturbation: mean L1 over records (probability)")
+        ax.set_ylabel("Strongest adaptive attack is right (%)")
+        ax.legend(frameon=False, fontsize=9)
+        return ax
+
+    def to_html(self, path):
+        """Write the reports as one self-contained file; return the path."""
+        head = "<h2>Side by side</h2>" + _embed(self.plot, (7, 4.6), "Attack against perturbation")
+        head += self.to_frame().to_html(index=False, float_format="{:.3f}".format, border=0)
+        path = Path(path)
+        path.write_text(to_html(list(self.reports.values()), head))
+        return path
+
+
 def _plain(value):
     if isinstance(value, np.ndarray):
         return value.tolist()
@@ -179,7 +254,7 @@ img { max-width: 100%; } .note { color: #555; font-size: .9rem; }
 """
 
 
-def to_html(reports):
+def to_html(reports, head=""):
     """Return one HTML page of several reports."""
     body = ["<h1>Membership inference audit</h1>"]
     body.append(
@@ -187,6 +262,7 @@ def to_html(reports):
         "model. Below, many attackers try; each trained on half of the records, whose membership "
         "he knew, and is judged on the other half.</p>"
     )
+    body.append(head)
     e = html.escape
     for report in reports:
         body.append(f"<h2>{e(report.name)}</h2>")
@@ -215,16 +291,21 @@ def to_html(reports):
 
 
 def _picture(report):
+    return _embed(report.plot, (8, 1.4 + 0.3 * len(report.rows)), "Accuracy of every attack")
+
+
+def _embed(plot, size, alt):
+    """Return what ``plot(ax=...)`` draws as a picture inside the page."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return "<p class=note>Pictures need matplotlib: install sklearn-aeppt[plots].</p>"
-    figure = Figure(figsize=(8, 1.4 + 0.3 * len(report.rows)), layout="constrained")
-    report.plot(ax=figure.subplots())
+    figure = Figure(figsize=size, layout="constrained")
+    plot(ax=figure.subplots())
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     data = b64encode(buffer.getvalue()).decode()
-    return f"<img alt='Accuracy of every attack' src='data:image/png;base64,{data}'>"
+    return f"<img alt='{alt}' src='data:image/png;base64,{data}'>"
 
 
 def _attack_table(report):
