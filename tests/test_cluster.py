@@ -12,6 +12,7 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 
+from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import LiRAAttack, query
 from sklearn_aeppt.audit import audit
 
@@ -86,3 +87,21 @@ def test_a_killed_worker_costs_time_and_not_results(client, game):
     client.wait_for_workers(2, timeout=60)
     assert killed not in client.run(os.getpid).values()
     np.testing.assert_allclose(on_cluster, serial, rtol=1e-6)
+
+
+def test_bulk_scoring_of_partitions_gives_the_answers_of_the_whole(client, game):
+    """`map_partitions` over a table that need not fit into memory."""
+    pd = pytest.importorskip("pandas")
+    dd = pytest.importorskip("dask.dataframe")
+    _, X, y, m = game
+    frame = pd.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])])
+    model = GaussianNB().fit(frame[m], y[m])
+    defended = EqualizedClassifier(model, random_state=0).fit(frame, y, is_member=m)
+    table = dd.from_pandas(frame, npartitions=7)
+    meta = pd.DataFrame(np.empty((0, 2)))
+
+    def score(part):
+        return pd.DataFrame(defended.predict_proba(part), index=part.index)
+
+    scored = table.map_partitions(score, meta=meta).compute()
+    np.testing.assert_allclose(scored.to_numpy(), defended.predict_proba(frame), atol=1e-6)

@@ -424,6 +424,8 @@ def test_variants():
     assert 0.05 < np.mean(flipped != X) < 0.15
     packed = BitFlips(0.1)(sparse.csr_matrix(X), rng(0))
     np.testing.assert_array_equal(packed.toarray(), flipped)
+    for same in (X.astype(np.uint8), X.astype(bool), pd.DataFrame(X)):
+        np.testing.assert_array_equal(np.asarray(BitFlips(0.1)(same, rng(0))), flipped)
     noisy = GaussianNoise(2.0)(X, rng(0))
     assert noisy.dtype == X.dtype and 1.8 < (noisy - X).std() < 2.2
 

@@ -141,4 +141,9 @@ class BitFlips:
     def __call__(self, X, rng):
         """Return a variant of every record of `X`, drawn from a numpy RandomState."""
         turned = rng.random_sample(np.shape(X)) < self.probability
-        return abs(X - sparse.csr_array(turned)) if sparse.issparse(X) else np.abs(X - turned)
+        if sparse.issparse(X):
+            return abs(X - sparse.csr_array(turned))
+        if getattr(X, "dtype", None) == bool:
+            return X ^ turned
+        turned = turned.astype(getattr(X, "dtype", float))  # unsigned types do not go below zero
+        return X + turned - 2 * X * turned

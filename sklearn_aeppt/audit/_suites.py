@@ -61,7 +61,7 @@ def quick(seed, **_):
 def standard(seed, *, views, target, template):
     """Return the attacks on answers, adaptive ones included."""
     boosting = BoostingAttack(random_state=seed)
-    mim = MIMAttack(random_state=seed)
+    mim = MIMAttack(max_epochs=30, random_state=seed)
     found = [
         *quick(seed),
         *(
@@ -124,8 +124,13 @@ def shadow_template(target):
 
 def variation(X):
     """Return how to vary records slightly: bit flips, noise, or None where they are no numbers."""
-    if not isinstance(X, np.ndarray) or X.dtype.kind not in "fiub" or X.ndim != 2:
+    if hasattr(X, "iloc"):
+        kinds = {dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in X.dtypes}
+        values = X.to_numpy() if kinds <= set("fiub") else None
+    else:
+        values = X if isinstance(X, np.ndarray) and X.dtype.kind in "fiub" else None
+    if values is None or values.ndim != 2:
         return None
-    if ((X == 0) | (X == 1)).all():
-        return BitFlips(min(0.5, 2 / X.shape[1]))
-    return GaussianNoise(0.1 * float(X.std()))
+    if ((values == 0) | (values == 1)).all():
+        return BitFlips(min(0.5, 2 / values.shape[1]))
+    return GaussianNoise(0.1 * float(values.std()))
