@@ -143,7 +143,7 @@ class BitFlips:
         turned = rng.random_sample(np.shape(X)) < self.probability
         if sparse.issparse(X):
             return abs(X - sparse.csr_array(turned))
-        if getattr(X, "dtype", None) == bool:
+        if getattr(getattr(X, "dtype", None), "kind", None) == "b":
             return X ^ turned
         turned = turned.astype(getattr(X, "dtype", float))  # unsigned types do not go below zero
         return X + turned - 2 * X * turned
