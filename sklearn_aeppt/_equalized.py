@@ -4,6 +4,8 @@ import secrets
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.special import entr
+from scipy.stats import ks_2samp
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -14,6 +16,7 @@ from sklearn_aeppt._perturbation import keyed_seeds, uniform_from_seeds
 from sklearn_aeppt._transport import equalizing_map
 
 N_QUANTILES = 33  # of the confidences inside a bin
+ENOUGH_TO_TELL = 200  # right answers on a side, for a test to mean something
 BOUND_LEVEL = 0.95  # at which advantage_bound_ holds
 
 
@@ -52,6 +55,11 @@ class EqualizedClassifier(OutputDefense):
         Quantile bins of the largest confidence.
     n_groups : int or "auto", default="auto"
         Groups of labels; "auto" gives each at least 500 members and 500 non-members, at most 10.
+    significance : float in [0, 1], default=0.01
+        A group of labels in which members and non-members cannot be told apart at this level is
+        left as it is: equalizing what differs by chance alone would only cost. 0 equalizes every
+        group, and so do fewer than 200 right answers on a side, ``record_delta`` below 1 and
+        ``rest="template"``.
     bound_fraction : float in [0, 1), default=0.2
         With ``rest="template"``: share of the records on each side that is kept from the maps and
         gives `advantage_bound_`; 0 fits the maps on all of them, without a bound.
@@ -70,6 +78,8 @@ class EqualizedClassifier(OutputDefense):
         Group of each label.
     maps_ : list of ndarray of shape (B, B)
         The random map of each group.
+    alike_ : boolean ndarray of shape (n_groups,)
+        Groups that are left as they are, see `significance`.
     shown_distance_ : float in [0, 1]
         Largest total variation over the groups between what fitted members and non-members are
         shown; at most `delta` but for the solver's tolerance.
@@ -106,6 +116,7 @@ class EqualizedClassifier(OutputDefense):
         "rest": [StrOptions({"ranking", "own", "template"})],
         "n_bins": [Interval(Integral, 2, None, closed="left")],
         "n_groups": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "significance": [Interval(Real, 0, 1, closed="both")],
         "bound_fraction": [Interval(Real, 0, 1, closed="left")],
     }
 
@@ -119,6 +130,7 @@ class EqualizedClassifier(OutputDefense):
         rest="ranking",
         n_bins=12,
         n_groups="auto",
+        significance=0.01,
         bound_fraction=0.2,
         member_fraction=0.5,
         random_state=None,
@@ -130,6 +142,7 @@ class EqualizedClassifier(OutputDefense):
         self.rest = rest
         self.n_bins = n_bins
         self.n_groups = n_groups
+        self.significance = significance
         self.bound_fraction = bound_fraction
         self.member_fraction = member_fraction
         self.random_state = random_state
@@ -182,6 +195,8 @@ class EqualizedClassifier(OutputDefense):
         self._edges = [f["edges"] for f in fitted]
         self._values = [f["values"] for f in fitted]
         self._tails = [f["tails"] for f in fitted]
+        may_stay = self.record_delta == 1 and self.rest != "template"
+        self.alike_ = np.array([may_stay and f["p_value"] > self.significance for f in fitted])
         self._histograms = [f["histogram"] for f in fitted]
         n_mem, n_non = (len(side[0]) for side in sides)
         for h in self._histograms:  # counts of a group to shares of all records
@@ -249,13 +264,28 @@ class EqualizedClassifier(OutputDefense):
         distance = 0.5 * np.abs((share[0] - share[1]) @ solved).sum()
         return {
             "edges": edges, "map": solved.cumsum(axis=1), "values": values, "tails": tails,
-            "distance": float(distance),
+            "distance": float(distance), "p_value": self._p_value(sides),
             "histogram": {
                 "p": share[0], "n": share[1], "center": center,
                 "mass_p": float(len(right[0])), "mass_n": float(len(right[1])),
                 "bins": [np.bincount(b, minlength=n_bins) for b in bins],
             },
         }  # fmt: skip
+
+    @staticmethod
+    def _p_value(sides):
+        """Return how likely so great a difference is by chance, over what attackers look at.
+
+        Kolmogorov and Smirnov's test of the largest confidence, the second and the entropy of right
+        answers, corrected for being three.
+        """
+        kept = [side[3][side[2]] for side in sides]
+        if min(map(len, kept)) < ENOUGH_TO_TELL or kept[0].shape[1] == 1:
+            return 0.0
+        looks = [
+            [p.max(axis=1), np.partition(p, -2, axis=1)[:, -2], entr(p).sum(axis=1)] for p in kept
+        ]
+        return min(1.0, 3 * min(ks_2samp(a, b).pvalue for a, b in zip(*looks)))
 
     def _bound(self, held_out):
         """Return the bound on the advantage from records that the maps were not fitted on."""
@@ -346,6 +376,8 @@ class EqualizedClassifier(OutputDefense):
         shown = np.empty_like(proba)
         np.put_along_axis(shown, order, rest.astype(proba.dtype), 1)
         shown[np.arange(n), label] = confidence
+        stays = self.alike_[self.group_[label]]
+        shown[stays] = proba[stays] / proba[stays].sum(axis=1, keepdims=True)
         return shown
 
     def _other_classes(self, proba, label):

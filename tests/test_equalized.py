@@ -243,3 +243,22 @@ def test_law_the_fast_order_is_the_stable_order(seed, n_classes):
     values = np.round(rng.dirichlet(np.full(n_classes, 0.3), 20), 2).astype(np.float32)
     expected = np.argsort(-values, axis=1, kind="stable")
     np.testing.assert_array_equal(falling_order(values), expected)
+
+
+def test_where_nothing_leaks_next_to_nothing_is_changed(overfit):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(3000, 8)), rng.integers(3, size=3000)
+    model = LogisticRegression().fit(X[:200], y[:200])
+    X, y = X[200:], np.where(rng.random(2800) < 0.6, model.predict(X[200:]), y[200:])
+    p, sizes = model.predict_proba(X), []
+    for seed in range(20):
+        coin = np.random.default_rng(seed).random(2800) < 0.5
+        defense = EqualizedClassifier(model, random_state=seed).fit(X, y, is_member=coin)
+        sizes.append(perturbation_size(p, defense.perturb(p)))
+    assert np.mean(sizes) < 0.01
+    always = EqualizedClassifier(model, significance=0, random_state=0)
+    assert perturbation_size(p, always.fit(X, y, is_member=coin).perturb(p)) > 0.01
+    # where something leaks, every group is equalized
+    model, X, y, is_member = overfit
+    defense = EqualizedClassifier(model, cost="l1", random_state=0).fit(X, y, is_member=is_member)
+    assert not defense.alike_.any()

@@ -14,6 +14,7 @@ from shutil import rmtree
 EXPERIMENTS = {
     "adaptive": "AEPPT under the paper's attacker and under adaptive ones",
     "attacks": "our black-box attacks beside those of two toolboxes",
+    "control": "where nothing leaks: false alarms, and what the equalized defense changes",
     "defenses": "every defense, judged by the strongest attacker that retrains",
     "protection": "a fixed attacker before and after AEPPT, and one who retrains",
     "shadow": "attacks that judge each record, and their time beside a toolbox's",
