@@ -55,9 +55,9 @@ class EqualizedClassifier(OutputDefense):
         Quantile bins of the largest confidence.
     n_groups : int or "auto", default="auto"
         Groups of labels; "auto" gives each at least 500 members and 500 non-members, at most 10.
-    significance : float in [0, 1], default=0.01
+    significance : float in (0, 1], default=0.01
         A group of labels in which members and non-members cannot be told apart at this level is
-        left as it is: equalizing what differs by chance alone would only cost. 0 equalizes every
+        left as it is: equalizing what differs by chance alone would only cost. 1 equalizes every
         group, and so do fewer than 200 right answers on a side, ``record_delta`` below 1 and
         ``rest="template"``.
     bound_fraction : float in [0, 1), default=0.2
@@ -116,7 +116,7 @@ class EqualizedClassifier(OutputDefense):
         "rest": [StrOptions({"ranking", "own", "template"})],
         "n_bins": [Interval(Integral, 2, None, closed="left")],
         "n_groups": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "significance": [Interval(Real, 0, 1, closed="both")],
+        "significance": [Interval(Real, 0, 1, closed="right")],
         "bound_fraction": [Interval(Real, 0, 1, closed="left")],
     }
 
