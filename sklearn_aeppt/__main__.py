@@ -72,6 +72,9 @@ def main(argv=None):
     except (ValueError, OSError, ImportError) as error:
         print("sklearn-aeppt:", " ".join(str(error).split()), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("sklearn-aeppt: stopped; --cache keeps what is finished", file=sys.stderr)
+        return 130
 
 
 def _audit(args):

@@ -69,7 +69,13 @@ def test_full_suite_trains_shadow_models_of_the_targets_kind():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(240, 20)), rng.integers(2, size=240)
     forest = RandomForestClassifier(n_estimators=10, random_state=0).fit(X[:120], y[:120])
-    report = audit(forest, X[:120], y[:120], X[120:], y[120:], "full", random_state=0)
+    slices = {"half": (np.arange(120) % 2, np.arange(120) % 2)}
+    report = audit(
+        forest, X[:120], y[:120], X[120:], y[120:], "full", random_state=0, slices=slices
+    )
+    assert report.canaries["n"] == 60 and report.canaries["low"] > 0.6
+    assert "mislabeled" in str(report)
+    assert list(report.slices["half"]["class"]) == [0, 1]
     names = [row["attack"] for row in report.rows]
     assert {"likelihood ratio (LiRA)", "population ratio (RMIA)", "shadow models"} <= set(names)
     assert report.leaks != "nothing"

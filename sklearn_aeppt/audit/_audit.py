@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from sklearn_aeppt._output_defense import OutputDefense, check_two_sets
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt.attacks import query
+from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
     N_REPEATS,
@@ -51,6 +52,7 @@ def audit(
     random_state=None,
     *,
     name=None,
+    slices=None,
     memory=None,
     verbose=0,
 ):
@@ -70,14 +72,18 @@ def audit(
         Their class labels.
     attacks : {"quick", "standard", "full"}, list or dict of attacks, default="standard"
         "quick": a few seconds; "standard": all attacks on answers, adaptive ones included;
-        "full": also quantile regression, and LiRA, RMIA and shadow models, which train models of
-        the target's kind (with its defense). Attacks of one's own are given as a list or by name.
+        "full": also quantile regression, and LiRA, RMIA, shadow models and mislabeled canaries,
+        which train models of the target's kind (with its defense). Attacks of one's own are given
+        as a list or by name.
     n_jobs : int or None, default=None
         Attacks run at once, through joblib and whatever backend it is set to. The figures do not
         depend on it.
     random_state : int, RandomState instance or None, default=None
     name : str or None, default=None
         Name of the target in the report; None takes its class.
+    slices : dict or None, default=None
+        Groups of records to report on by themselves: name -> (values of the members, values of
+        the non-members), such as ``{"region": (region_mem, region_non)}``.
     memory : str, joblib.Memory or None, default=None
         Cache of finished attacks: an audit that was cut off goes on where it stopped.
     verbose : int, default=0
@@ -110,9 +116,13 @@ def audit(
     """
     if isinstance(target, dict):
         return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
-                        memory=memory, verbose=verbose)  # fmt: skip
+                        slices=slices, memory=memory, verbose=verbose)  # fmt: skip
     check_is_fitted(target)
-    X, y, is_member = _join(X_mem, y_mem, X_non, y_non)
+    X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non)
+    slices = {
+        key: np.concatenate([column_or_1d(value) for value in pair])[kept]
+        for key, pair in (slices or {}).items()
+    }
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
     contenders, views = _prepare(target, X, y, attacks, ask, seed)
@@ -144,7 +154,8 @@ def audit(
     interval = attack_accuracy_interval(truth, said, corrected)
     members = np.flatnonzero(truth)
     at_risk = scored[members[np.argsort(-score[members], kind="stable")[:20]]]
-    slices = {"class": y[scored], "answer": np.where(right[scored], "right", "wrong")}
+    slices = {"class": y, "answer": np.where(right, "right", "wrong"), **slices}
+    template = shadow_template(target) if attacks == "full" else None
     return AuditReport(
         name=type(target).__name__ if name is None else name,
         rows=rows,
@@ -155,7 +166,8 @@ def audit(
         n_members=int(is_member.sum()),
         n_non_members=int((~is_member).sum()),
         defended=isinstance(target, OutputDefense),
-        slices={key: per_class_report(value, truth, said) for key, value in slices.items()},
+        slices={key: per_class_report(v[scored], truth, said) for key, v in slices.items()},
+        canaries=None if template is None else canary_risk(template, X, y, is_member, seed),
         at_risk=[int(i) for i in at_risk],
     )
 
@@ -200,7 +212,7 @@ def _join(X_mem, y_mem, X_non, y_non):
     for side, n in (("X_mem", is_member.sum()), ("X_non", (~is_member).sum())):
         if n < 4:
             raise ValueError(f"{side} has {n} record(s) left: an audit needs 4 on each side.")
-    return X, y, is_member
+    return X, y, is_member, ~twice
 
 
 def _prepare(target, X, y, attacks, ask, seed):

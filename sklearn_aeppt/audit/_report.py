@@ -32,10 +32,13 @@ class AuditReport:
     defended : bool
         Whether the target is one of this library's output defenses.
     slices : dict of dict of ndarray
-        For "class" and "answer" (right or wrong): the strongest attack slice by slice, see
-        `sklearn_aeppt.metrics.per_class_report`.
+        For "class", "answer" (right or wrong) and the slices asked for: the strongest attack
+        slice by slice, see `sklearn_aeppt.metrics.per_class_report`.
     at_risk : list of int
         Rows of `X_mem` that the strongest attack is surest of, among those it was scored on.
+    canaries : dict or None
+        Of the suite "full": how well mislabeled records that trained a model of the target's kind
+        are told from others (``n``, ``accuracy``, ``low``, ``high``, ``auc``): the worst case.
     """
 
     name: str
@@ -49,6 +52,7 @@ class AuditReport:
     defended: bool
     slices: dict
     at_risk: list
+    canaries: dict | None = None
 
     @property
     def leaks(self):
@@ -78,6 +82,17 @@ class AuditReport:
         )
 
     @property
+    def worst_case(self):
+        """One sentence on records that stand out; empty without canaries."""
+        if self.canaries is None:
+            return ""
+        return (
+            f"Worst case: of {self.canaries['n']} mislabeled records, half of which trained a "
+            f"model of this kind, an attack tells {self.canaries['accuracy']:.1%} right (interval "
+            f"{self.canaries['low']:.1%} to {self.canaries['high']:.1%})."
+        )
+
+    @property
     def advice(self):
         """What to do next, a list of sentences."""
         todo = []
@@ -102,6 +117,7 @@ class AuditReport:
     def __str__(self):
         """Return the verdict, the advice and a table as text."""
         lines = [f"{self.name}: {self.verdict}", ""]
+        lines += [self.worst_case] if self.canaries else []
         lines += [f"- {sentence}" for sentence in self.advice]
         lines += ["", f"{'attack':40}{'accuracy':>10}{'95 % interval':>20}{'above labels':>15}"]
         for row in sorted(self.rows, key=lambda row: -row["accuracy"]):
@@ -267,6 +283,7 @@ def to_html(reports, head=""):
     for report in reports:
         body.append(f"<h2>{e(report.name)}</h2>")
         body.append(f"<p class='verdict {report.leaks}'>{e(report.verdict)}</p>")
+        body.append(f"<p>{e(report.worst_case)}</p>" if report.canaries else "")
         body.append("<h3>What to do</h3><ul>")
         body += [f"<li>{e(sentence)}</li>" for sentence in report.advice] + ["</ul>"]
         body.append(
@@ -276,8 +293,8 @@ def to_html(reports, head=""):
         )
         body.append(_picture(report))
         body.append("<h3>Every attack</h3>" + _attack_table(report))
-        body.append("<h3>Classes most at risk</h3>" + _slice_table(report.slices["class"]))
-        body.append("<h3>Right and wrong answers</h3>" + _slice_table(report.slices["answer"]))
+        for key, table in report.slices.items():
+            body.append(f"<h3>Most at risk, by {e(key)}</h3>" + _slice_table(table))
         rows = ", ".join(map(str, report.at_risk[:20]))
         body.append(
             f"<p>Members that the strongest attack is surest of (rows of X_mem): {rows}</p>"
