@@ -13,7 +13,7 @@ KNOWN_TYPES = {
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     *(f"{c.__module__}.{c.__qualname__}" for c in (AEPPTClassifier, EqualizedClassifier)),
-    *(f"{c.__module__}.{c.__qualname__}" for c in map(vars(defenses).get, defenses.__all__)),
+    *(f"{c.__module__}.{c.__qualname__}" for c in (getattr(defenses, n) for n in defenses.__all__)),
 }
 
 
