@@ -77,9 +77,9 @@ class LiRAAttack(RecordAttack):
     >>> from sklearn.naive_bayes import GaussianNB
     >>> from sklearn_aeppt.attacks import LiRAAttack, query
     >>> rng = np.random.default_rng(0)
-    >>> X, y, member = rng.normal(size=(80, 30)), rng.integers(2, size=80), np.arange(80) < 40
+    >>> X, y, member = rng.normal(size=(200, 80)), rng.integers(2, size=200), np.arange(200) < 100
     >>> view = query(GaussianNB().fit(X[member], y[member]), X, y)
-    >>> half = np.arange(80) % 2 == 0
+    >>> half = np.arange(200) % 2 == 0
     >>> attack = LiRAAttack(GaussianNB(), random_state=0).fit(view[half], member[half])
     >>> attack.score(view[~half], member[~half]) > 0.6
     True

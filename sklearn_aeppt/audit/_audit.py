@@ -257,6 +257,7 @@ def _row(contender, truth, said, score, floor):
     row = {
         "attack": contender.name,
         "adaptive": contender.adaptive,
+        "labels_only": contender.labels_only,
         "accuracy": accuracy,
         "low": low,
         "high": high,

@@ -19,9 +19,10 @@ class AuditReport:
     name : str
         Of the target.
     rows : list of dict
-        One for each attack: ``attack``, ``adaptive``, ``accuracy`` (balanced), ``low``, ``high``
-        (its 95 % interval), ``excess`` over the floor, ``auc``, ``tpr_at_0.01_fpr``,
-        ``tpr_at_0.001_fpr``, ``tnr_at_0.01_fnr`` (None where too few records decide).
+        One for each attack: ``attack``, ``adaptive``, ``labels_only`` (whether it looks at
+        labels alone), ``accuracy`` (balanced), ``low``, ``high`` (its 95 % interval), ``excess``
+        over the floor, ``auc``, ``tpr_at_0.01_fpr``, ``tpr_at_0.001_fpr``, ``tnr_at_0.01_fnr``
+        (None where too few records decide).
     strongest : dict
         The row of the strongest adaptive attack, its interval corrected for having been picked
         (Bonferroni).
@@ -55,11 +56,16 @@ class AuditReport:
     canaries: dict | None = None
 
     @property
+    def from_labels(self):
+        """What the strongest attack that looks at labels alone reaches; the floor or more."""
+        return max([self.floor, *(row["accuracy"] for row in self.rows if row["labels_only"])])
+
+    @property
     def leaks(self):
         """``"nothing"``, ``"labels"`` or ``"confidences"``."""
         if self.strongest["low"] <= 0.5:
             return "nothing"
-        return "labels" if self.strongest["low"] <= self.floor else "confidences"
+        return "labels" if self.strongest["low"] <= self.from_labels else "confidences"
 
     @property
     def verdict(self):
@@ -71,15 +77,12 @@ class AuditReport:
         )
         if self.leaks == "nothing":
             return f"No leakage found: {best}. A finer leak could hide among more records."
+        labels = f"whoever only looks whether the label is right reaches {self.floor:.1%}"
+        if self.from_labels > self.floor:
+            labels += f", and {self.from_labels:.1%} with the labels of varied records"
         if self.leaks == "labels":
-            return (
-                f"The labels leak, the confidences add nothing to be seen: {best}, and whoever "
-                f"only looks whether the label is right reaches {self.floor:.1%}."
-            )
-        return (
-            f"The confidences leak: {best}; whoever only looks whether the label is right reaches "
-            f"{self.floor:.1%}, so the confidences give away the rest."
-        )
+            return f"The labels leak, the confidences add nothing to be seen: {best}; {labels}."
+        return f"The confidences leak: {best}; {labels}. The confidences give away the rest."
 
     @property
     def worst_case(self):

@@ -45,6 +45,11 @@ class Contender:
         """Whether the attacker minds the defense: he learns from what is shown, or copies it."""
         return self.learns != "plain" or isinstance(self.attack, AdversarialTrainingAttack)
 
+    @property
+    def labels_only(self):
+        """Whether the attacker looks at labels alone."""
+        return isinstance(self.attack, (GapAttack, LabelOnlyAttack))
+
 
 def quick(seed, **_):
     """Return the attacks of a few seconds."""
