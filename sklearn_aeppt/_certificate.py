@@ -38,7 +38,7 @@ def advantage_bound(cells_mem, cells_non, wrong_mem, n_mem, n_non, level):
     return float(min(1.0, counted + slack))
 
 
-def frontier(histograms, deltas):
+def frontier(histograms, n_points):
     """Return the least perturbation that any defense of the largest confidence needs.
 
     Parameters
@@ -48,22 +48,26 @@ def frontier(histograms, deltas):
         non-members with right answers; ``mass_p`` and ``mass_n``, how much of all members and
         non-members these are; ``all``, the mass of each bin among all records, both sides in
         equal weight; ``center``, the confidence of each bin.
-    deltas : array-like of shape (n,)
-        Total variation left within each group.
+    n_points : int
 
     Returns
     -------
-    result : dict of ndarray of shape (n,)
-        ``delta``; ``l1``, the mean L1: on the simplex what the largest confidence loses others
-        gain, so that it counts twice; ``excess``, what the confidences add to the accuracy of
-        the best attacker who knows the true labels, above what labels give.
+    result : dict of ndarray of shape (n_points,)
+        ``delta``, from 0 to what is left undefended; ``l1``, the mean L1: on the simplex what the
+        largest confidence loses others gain, so that it counts twice; ``excess``, what the
+        confidences add to the accuracy of the best attacker who knows the true labels, above what
+        labels give.
     """
-    deltas = np.asarray(deltas, dtype=float)
-    l1, excess = np.zeros(len(deltas)), np.zeros(len(deltas))
-    for h in histograms:
+    odds = [max(1.0, h["mass_p"] / h["mass_n"]) for h in histograms]
+    widest = max(
+        np.maximum(h["n"] - o * h["p"], 0).sum() for h, o in zip(histograms, odds)
+    )  # what the identity leaves
+    deltas = np.linspace(0, widest, n_points)
+    l1, excess = np.zeros(n_points), np.zeros(n_points)
+    for h, o in zip(histograms, odds):
         cost = 2 * h["all"][:, None] * np.abs(h["center"][:, None] - h["center"])
         for i, delta in enumerate(deltas):
-            moved, least = equalizing_map(h["p"], h["n"], cost, delta)
+            moved, least = equalizing_map(h["p"], h["n"], cost, delta, odds=o)
             l1[i] += least
             shown = h["mass_p"] * (h["p"] @ moved) - h["mass_n"] * (h["n"] @ moved)
             labels = max(0.0, h["mass_p"] - h["mass_n"])

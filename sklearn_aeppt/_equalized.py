@@ -18,6 +18,8 @@ from sklearn_aeppt._transport import equalizing_map
 N_QUANTILES = 33  # of the confidences inside a bin
 ENOUGH_TO_TELL = 200  # right answers on a side, for a test to mean something
 BOUND_LEVEL = 0.95  # at which advantage_bound_ holds
+ODDS_MARGIN = 0.1  # of how much more often members are right, for the error of counts
+RANKING_MAY_TELL = 0.005  # accuracy, before the template takes the ranking's place
 
 
 class EqualizedClassifier(OutputDefense):
@@ -27,7 +29,8 @@ class EqualizedClassifier(OutputDefense):
     map W from bin to bin, found by a linear program, makes the histograms P of members and N of
     non-members the same after it::
 
-        minimize the expected cost of the move   subject to   0.5 * || P W - N W ||_1 <= delta
+        minimize the expected cost of the move
+        subject to   sum_j max(0, (N W)_j - (P W)_j) = 0.5 * || P W - N W ||_1 <= delta
 
     At query time the target bin and the confidence in it are drawn from a keyed hash of the
     answer, and the vector is rebuilt around that confidence with its label kept. There is
@@ -43,15 +46,27 @@ class EqualizedClassifier(OutputDefense):
     record_delta : float in [0, 1], default=1.0
         Total variation left between what any two answers with the same label are shown. Below 1
         it bounds what an attacker gains who knows how hard the very record is (shadow models).
+    protect : {"distribution", "accuracy"}, default="distribution"
+        "distribution" makes P W and N W equal. "accuracy" needs class labels and asks for less:
+        members are right more often than non-members, by a factor of o, so that an attacker who
+        sees a right answer guesses "member" anyhow; as long as N W is nowhere above o P W, no
+        confidence makes him change his mind, and his accuracy among as many members as
+        non-members stays at the label-only floor. It changes far less and keeps more of what
+        confidences are good for, but lets some records be told with certainty (TPR at a low
+        FPR).
     cost : {"auto", "l1", "log_loss"}, default="auto"
         What the map saves: the change of the confidence, or the log loss of the shown confidence
         on non-members (private, and better calibrated than an overfit model). "auto" is
         "log_loss" where class labels are given, "l1" elsewhere.
-    rest : {"ranking", "own", "template"}, default="ranking"
+    rest : {"auto", "ranking", "own", "template"}, default="auto"
         The other classes' confidences: the model's own ranking with the values of a template;
         the model's own values, rescaled; or the mean vector of the group, so that what is shown
-        depends on the label and the draw alone.
-    n_bins : int, default=12
+        depends on the label and the draw alone. A ranking tells who knows the true class where
+        it stands when the label is wrong, and members' true classes stand higher on a model that
+        misclassifies many of them: "auto" takes the template where that is worth more than half
+        a point of accuracy (at `significance`), and the ranking elsewhere and where no class
+        labels are given.
+    n_bins : int, default=24
         Quantile bins of the largest confidence.
     n_groups : int or "auto", default="auto"
         Groups of labels; "auto" gives each at least 500 members and 500 non-members, at most 10.
@@ -76,13 +91,15 @@ class EqualizedClassifier(OutputDefense):
     classes_ : ndarray of shape (K,)
     group_ : ndarray of shape (K,)
         Group of each label.
+    rest_ : {"ranking", "own", "template"}
+        What `rest` came to.
     maps_ : list of ndarray of shape (B, B)
         The random map of each group.
     alike_ : boolean ndarray of shape (n_groups,)
         Groups that are left as they are, see `significance`.
     shown_distance_ : float in [0, 1]
         Largest total variation over the groups between what fitted members and non-members are
-        shown; at most `delta` but for the solver's tolerance.
+        shown; at most `delta` but for the solver's tolerance, unless ``protect="accuracy"``.
     advantage_bound_ : float in [0, 1]
         No attacker on single answers, however adaptive, has a greater advantage (TPR - FPR) over
         the population, labels included: at 95 % confidence, from held-out records. An attacker
@@ -112,8 +129,9 @@ class EqualizedClassifier(OutputDefense):
         **OutputDefense._parameter_constraints,
         "delta": [Interval(Real, 0, 1, closed="both")],
         "record_delta": [Interval(Real, 0, 1, closed="both")],
+        "protect": [StrOptions({"distribution", "accuracy"})],
         "cost": [StrOptions({"auto", "l1", "log_loss"})],
-        "rest": [StrOptions({"ranking", "own", "template"})],
+        "rest": [StrOptions({"auto", "ranking", "own", "template"})],
         "n_bins": [Interval(Integral, 2, None, closed="left")],
         "n_groups": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "significance": [Interval(Real, 0, 1, closed="right")],
@@ -126,9 +144,10 @@ class EqualizedClassifier(OutputDefense):
         *,
         delta=0.0,
         record_delta=1.0,
+        protect="distribution",
         cost="auto",
-        rest="ranking",
-        n_bins=12,
+        rest="auto",
+        n_bins=24,
         n_groups="auto",
         significance=0.01,
         bound_fraction=0.2,
@@ -138,6 +157,7 @@ class EqualizedClassifier(OutputDefense):
         self.estimator = estimator
         self.delta = delta
         self.record_delta = record_delta
+        self.protect = protect
         self.cost = cost
         self.rest = rest
         self.n_bins = n_bins
@@ -170,22 +190,30 @@ class EqualizedClassifier(OutputDefense):
 
     def _fit_defense(self, members, non_members):
         labeled = members.label is not None and non_members.label is not None
-        if self.cost == "log_loss" and not labeled:
-            raise ValueError(
-                "cost='log_loss' needs class labels: give y_mem and y_non, or y with is_member, "
-                "or take cost='l1'."
-            )
+        for name, value, other in (("cost", "log_loss", "l1"),
+                                   ("protect", "accuracy", "distribution")):  # fmt: skip
+            if getattr(self, name) == value and not labeled:
+                raise ValueError(
+                    f"{name}={value!r} needs class labels: give y_mem and y_non, or y with "
+                    f"is_member, or take {name}={other!r}."
+                )
         sides = [read_side(side, labeled) for side in (members, non_members)]
         rng = check_random_state(self.random_state)
+        self.rest_ = self.rest
+        if self.rest == "auto":
+            told = labeled and ranking_tells(members, non_members, self.significance)
+            self.rest_ = "template" if told else "ranking"
         held_out = None
-        if self.rest == "template" and self.bound_fraction > 0:
+        if self.rest_ == "template" and self.bound_fraction > 0:
             sides, held_out = zip(*(part(side, self.bound_fraction, rng) for side in sides))
         n_classes = members.proba.shape[1]
         self.group_ = self._group_labels(sides, n_classes)
         by_log_loss = labeled and self.cost != "l1"
         fitted = [
             self._fit_group(
-                [[a[self.group_[side[1]] == g] for a in side] for side in sides], by_log_loss
+                [[a[self.group_[side[1]] == g] for a in side] for side in sides],
+                by_log_loss,
+                [len(side[0]) for side in sides],
             )
             for g in range(self.group_.max() + 1)
         ]
@@ -195,7 +223,7 @@ class EqualizedClassifier(OutputDefense):
         self._edges = [f["edges"] for f in fitted]
         self._values = [f["values"] for f in fitted]
         self._tails = [f["tails"] for f in fitted]
-        may_stay = self.record_delta == 1 and self.rest != "template"
+        may_stay = self.record_delta == 1 and self.rest_ != "template"
         self.alike_ = np.array([may_stay and f["p_value"] > self.significance for f in fitted])
         self._histograms = [f["histogram"] for f in fitted]
         n_mem, n_non = (len(side[0]) for side in sides)
@@ -229,8 +257,11 @@ class EqualizedClassifier(OutputDefense):
                 group[group == g] = g + 1 if g < group.max() else group[group < g].max(initial=g)
         return np.unique(group, return_inverse=True)[1]
 
-    def _fit_group(self, sides, by_log_loss):
-        """Return edges, map, and contents of the bins of one group of labels."""
+    def _fit_group(self, sides, by_log_loss, sizes):
+        """Return edges, map, and contents of the bins of one group of labels.
+
+        `sizes` counts the members and the non-members of all groups.
+        """
         tops, hits = [side[0] for side in sides], [side[2] for side in sides]
         right = [top[hit] for top, hit in zip(tops, hits)]
         if min(map(len, right)) == 0:
@@ -260,7 +291,11 @@ class EqualizedClassifier(OutputDefense):
             cost = self._log_loss_cost(bins[1], hits[1], center, sides[0][3].shape[1])
         else:
             cost = (share[0] + share[1])[:, None] * np.abs(center[:, None] - center)
-        solved, _ = equalizing_map(*share, cost, self.delta, self.record_delta)
+        odds = 1.0
+        if self.protect == "accuracy":
+            ratio = len(right[0]) / sizes[0] / (len(right[1]) / sizes[1])
+            odds = max(1.0, 1 + (1 - ODDS_MARGIN) * (ratio - 1))
+        solved, _ = equalizing_map(*share, cost, self.delta, self.record_delta, odds)
         distance = 0.5 * np.abs((share[0] - share[1]) @ solved).sum()
         return {
             "edges": edges, "map": solved.cumsum(axis=1), "values": values, "tails": tails,
@@ -312,8 +347,7 @@ class EqualizedClassifier(OutputDefense):
         as far as bins can tell) to leave attackers the excess accuracy that goes with each delta.
         """
         check_is_fitted(self)
-        widest = max(0.5 * np.abs(h["p"] - h["n"]).sum() for h in self._histograms)
-        return frontier(self._histograms, np.linspace(0, widest, 11))
+        return frontier(self._histograms, 11)
 
     @staticmethod
     def _log_loss_cost(bin_of, hit, center, n_classes):
@@ -332,7 +366,7 @@ class EqualizedClassifier(OutputDefense):
         The other classes' shares of what the largest confidence leaves: sorted downwards, shape
         (n, K-1), or for "template" class by class with zero at the label, shape (n, K).
         """
-        if self.rest == "template":
+        if self.rest_ == "template":
             tail = p.copy()
             tail[np.arange(len(p)), label] = 0
         else:
@@ -361,9 +395,9 @@ class EqualizedClassifier(OutputDefense):
             confidence[rows] = below + (place - low) * (above - below)
             tail[rows] = self._tails[g][target]
         order = self._other_classes(proba, label)
-        if self.rest == "own":
+        if self.rest_ == "own":
             tail = shares(np.take_along_axis(proba, order, 1).astype(np.float64))
-        elif self.rest == "template":
+        elif self.rest_ == "template":
             tail = shares(np.take_along_axis(tail, order, 1))
         # the label leads: at least a hair above uniform, and the others below it
         confidence = np.maximum(confidence, 1.001 / n_classes)
@@ -383,7 +417,7 @@ class EqualizedClassifier(OutputDefense):
     def _other_classes(self, proba, label):
         """Return the other classes of each row in the order of the tails, shape (n, K-1)."""
         n, n_classes = proba.shape
-        if self.rest == "template":
+        if self.rest_ == "template":
             others = np.arange(n_classes - 1)[None, :]
             return others + (others >= label[:, None])
         masked = proba.astype(np.float32)
@@ -397,6 +431,26 @@ def read_side(side, labeled):
     label = p.argmax(axis=1)
     hit = side.label == label if labeled else np.ones(len(p), dtype=bool)
     return p.max(axis=1), label, hit, p
+
+
+def ranking_tells(members, non_members, significance):
+    """Return whether the true class's place in the ranking tells members where the label is wrong.
+
+    The gain in accuracy over the label alone is that of who takes wrongly labeled records for
+    members whose true class stands within the best place; it must also be greater than what
+    chance would give (Smirnov's one-sided test).
+    """
+    within, sizes = [], []
+    for side in (members, non_members):
+        known = np.flatnonzero(side.label >= 0)
+        p = side.proba[known]
+        place = (p > p[np.arange(len(p)), side.label[known], None]).sum(axis=1)
+        counts = np.bincount(place, minlength=p.shape[1])[1:]  # 0 is a right label
+        sizes.append(max(len(p), 1))
+        within.append(counts.cumsum() / sizes[-1])
+    lead = float((within[0] - within[1]).max(initial=0.0))
+    by_chance = np.sqrt(-np.log(significance) / 2 * (1 / sizes[0] + 1 / sizes[1]))
+    return lead / 2 > RANKING_MAY_TELL and lead > by_chance
 
 
 def row_distance(w):

@@ -5,16 +5,17 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 
-def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0):
+def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0, odds=1.0):
     """Return the random map between bins that equalizes two histograms at the least cost.
 
     Solves, over the rows-sum-to-one matrix W::
 
         minimize    sum_ij cost_ij W_ij
-        subject to  0.5 * || p W - n W ||_1 <= delta
+        subject to  sum_j max(0, (n W)_j - odds (p W)_j) <= delta
                     0.5 * || W_i - r ||_1 <= record_delta / 2   for all i and a common row r
 
-    so that any two rows are within `record_delta` in total variation.
+    so that any two rows are within `record_delta` in total variation. With odds of one the first
+    sum is the total variation between what members and non-members are shown.
 
     Parameters
     ----------
@@ -23,9 +24,11 @@ def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0):
     cost : ndarray of shape (B, B)
         Cost of moving bin i to bin j, weighted by how often i occurs.
     delta : float in [0, 1], default=0.0
-        Total variation that may be left between what members and non-members are shown.
+        What may be left by which a shown value speaks for a non-member.
     record_delta : float in [0, 1], default=1.0
         Total variation that may be left between what any two records are shown.
+    odds : float >= 1, default=1.0
+        How much likelier a member is to be among the records in question, whatever is shown.
 
     Returns
     -------
@@ -39,12 +42,12 @@ def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0):
         If the solver fails.
     """
     bins = len(p)
-    # variables: W row by row, then e >= |(p - n) W|, then the common row r and t >= |W - r|
+    # variables: W row by row, then e >= (n - odds p) W, then the common row r and t >= |W - r|
     n_w, n_e = bins * bins, bins
     bound_rows = record_delta < 1
     n_r, n_t = (bins, n_w) if bound_rows else (0, 0)
     eye = sparse.eye_array(bins)
-    shown = sparse.kron((p - n)[None, :], eye)  # (p - n) W
+    shown = sparse.kron((n - odds * p)[None, :], eye)  # (n - odds p) W
 
     def row(*blocks):
         return sparse.hstack([sparse.csr_array(block) for block in blocks])
@@ -54,10 +57,9 @@ def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0):
 
     upper = [
         row(shown, -eye, zeros(bins, n_r + n_t)),
-        row(-shown, -eye, zeros(bins, n_r + n_t)),
         row(zeros(1, n_w), np.ones((1, n_e)), zeros(1, n_r + n_t)),
     ]
-    limits = [np.zeros(2 * bins), [2 * delta]]
+    limits = [np.zeros(bins), [delta]]
     if bound_rows:
         common = sparse.kron(np.ones((bins, 1)), eye)
         every = sparse.eye_array(n_w)

@@ -16,6 +16,7 @@ EXPERIMENTS = {
     "attacks": "our black-box attacks beside those of two toolboxes",
     "control": "where nothing leaks: false alarms, and what the equalized defense changes",
     "defenses": "every defense, judged by the strongest attacker that retrains",
+    "equalized": "the equalized defense beside the others: what each leaves and what it costs",
     "protection": "a fixed attacker before and after AEPPT, and one who retrains",
     "shadow": "attacks that judge each record, and their time beside a toolbox's",
     "simplex": "ways for the perturbed vector to return to the simplex, and what each costs",

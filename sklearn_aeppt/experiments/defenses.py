@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_memory
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt._answers import Answers
 from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, ThresholdAttack, query
 from sklearn_aeppt.defenses import (
     AdversarialRegularizationClassifier,
@@ -34,8 +35,8 @@ ALEXNET = {
     "architecture": "alexnet",
     "activation": "relu",
     "lr": 0.001,
-    "batch_size": 128,
-    "max_epochs": 20,
+    "batch_size": 64,
+    "max_epochs": 60,
 }
 
 
@@ -87,25 +88,36 @@ def run(scale="paper", seed=0, data=None, memory=None):
     for s in range(seed, seed + n_seeds):
         rng = np.random.default_rng(s)
         pools = {"made-up": made_up(rng, 2 * n)} if data is None else tables(data)
-        jobs += [(name, s, X, y, min(n, len(X) // 2), net) for name, (X, y) in pools.items()]
+        jobs += [(name, s, *draw(X, y, n, s), net) for name, (X, y) in pools.items()]
     pictures = None if data is None or smoke else images(data)
     if pictures is not None:
-        jobs.append(("cifar100", seed, *pictures, 3000, ALEXNET))
+        jobs.append(("cifar100", seed, *draw(*pictures, 3000, seed), ALEXNET))
+    return play_all(jobs, memory)
+
+
+def play_all(jobs, memory):
+    """Return the rows of all jobs, run side by side, finished ones from the cache."""
     cached = check_memory(memory).cache(play)  # a run that was cut off goes on with what is left
     played = Parallel(n_jobs=-1, return_as="generator")(delayed(cached)(*job) for job in jobs)
     rows = [row for part in tqdm(played, desc="targets", total=len(jobs)) for row in part]
     return {"runs": rows, "mean and standard deviation over seeds": summary(rows)}
 
 
-def play(name, s, X, y, n, net):
-    """Return the rows of one data set and seed."""
-    net = {**net, "random_state": s}
-    rng = np.random.default_rng(s)
-    rows = rng.permutation(len(X))[: 2 * n]
+def draw(X, y, n, s):
+    """Return (X, y, is_member) of n members at most, and as many others, in the range [0, 1]."""
+    n = min(n, len(X) // 2)
+    rows = np.random.default_rng(s).permutation(len(X))[: 2 * n]
     X, y = X[rows].astype(np.float32), y[rows]
-    X /= max(X.max(), 1)
     kept = np.isin(y, y[:n])
-    X, y, is_member = X[kept], y[kept], (np.arange(2 * n) < n)[kept]
+    return X[kept] / max(X.max(), 1), y[kept], (np.arange(2 * n) < n)[kept]
+
+
+def play(name, s, X, y, is_member, net, defenses=output_defenses, trained=True):
+    """Return the rows of one data set and seed.
+
+    `net` holds the parameters of the target network; None takes the records for answers.
+    """
+    rng = np.random.default_rng(s)
     members, other = np.flatnonzero(is_member), rng.permutation(np.flatnonzero(~is_member))
     seen, unseen = np.split(other, [len(other) // 2])
     fitted, judged = np.r_[members, seen], np.r_[members, unseen]
@@ -145,17 +157,21 @@ def play(name, s, X, y, n, net):
             "ms per 1,000 records": 1e6 * seconds / len(judged),
         }
 
-    model = NetworkClassifier(**net).fit(X[is_member], y[is_member])
+    if net is None:
+        model = Answers(np.arange(X.shape[1]))
+    else:
+        net = {**net, "random_state": s}
+        model = NetworkClassifier(**net).fit(X[is_member], y[is_member])
     plain, pred = query(model, X[judged], y[judged]), model.predict(X[judged])
     fixed = MIMAttack(random_state=s).fit(plain[known], truth[known])
     out = [judge("none", plain, plain, fixed, pred, 0.0)]
-    for title, defense in output_defenses(model, s).items():
+    for title, defense in defenses(model, s).items():
         defense.fit(X[fitted], y[fitted], is_member=is_member[fitted])
         start = time.perf_counter()
         defense.perturb(plain["proba"])
         seconds = time.perf_counter() - start
         out.append(judge(title, query(defense, X[judged], y[judged]), plain, fixed, pred, seconds))
-    for title, other_model in trained_defenses(net).items():
+    for title, other_model in (trained_defenses(net) if trained else {}).items():
         if isinstance(other_model, AdversarialRegularizationClassifier):
             other_model.fit(X[fitted], y[fitted], is_member=is_member[fitted])
         else:
@@ -173,6 +189,6 @@ def retrained(seed):
         "MIM": MIMAttack("substitute", random_state=seed),
         **{
             f"threshold, {statistic}": ThresholdAttack(statistic)
-            for statistic in ("confidence", "modified_entropy")
+            for statistic in ("confidence", "loss", "entropy", "modified_entropy")
         },
     }

@@ -1,0 +1,96 @@
+"""The equalized defense beside the others: what each leaves, and what it costs."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt._output_defense import OutputDefense
+from sklearn_aeppt.datasets import make_purchase
+from sklearn_aeppt.defenses import (
+    MemGuardClassifier,
+    RoundingClassifier,
+    TemperatureClassifier,
+    TopKClassifier,
+)
+from sklearn_aeppt.experiments._data import images, made_up, tables
+from sklearn_aeppt.experiments.defenses import ALEXNET, draw, play_all
+
+MEMBERS = {"location30": 1500, "walmart37": 6000}
+
+
+class _ConstantClassifier(OutputDefense):
+    """Shows the mean non-member's vector of the label: all that a label says, and no more."""
+
+    def __init__(self, estimator, *, member_fraction=0.5, random_state=None):
+        self.estimator = estimator
+        self.member_fraction = member_fraction
+        self.random_state = random_state
+
+    def _fit_defense(self, members, non_members):
+        p = non_members.proba.astype(np.float64)
+        label = p.argmax(axis=1)
+        self.shown_ = np.eye(p.shape[1]) * 0.5 + 0.5 / p.shape[1]  # of labels never answered
+        for c in np.unique(label):
+            self.shown_[c] = p[label == c].mean(axis=0)
+
+    def _perturb_block(self, proba):
+        return self.shown_[proba.argmax(axis=1)].astype(proba.dtype)
+
+
+def defenses(model, seed):
+    """Return name -> unfitted defense of the fitted `model`."""
+    equalized = {"random_state": seed}
+    return {
+        "AEPPT, auto": AEPPTClassifier(model, random_state=seed),
+        "MemGuard": MemGuardClassifier(model, random_state=seed),
+        "rounding, 2 decimals": RoundingClassifier(model, decimals=2),
+        "top 1": TopKClassifier(model, k=1),
+        "temperature 5": TemperatureClassifier(model, temperature=5.0),
+        "constant per label": _ConstantClassifier(model),
+        "equalized, cost L1": EqualizedClassifier(model, cost="l1", **equalized),
+        "equalized, cost log loss": EqualizedClassifier(model, cost="log_loss", **equalized),
+        "equalized for accuracy": EqualizedClassifier(model, protect="accuracy", **equalized),
+        "equalized for accuracy, cost L1": EqualizedClassifier(
+            model, protect="accuracy", cost="l1", **equalized
+        ),
+        "equalized, rows within 0.2": EqualizedClassifier(model, record_delta=0.2, **equalized),
+        "equalized, template": EqualizedClassifier(model, rest="template", **equalized),
+    }
+
+
+def run(scale="paper", seed=0, data=None, memory=None):
+    """Return a row per defense, data set and seed, by the protocol of `defenses`.
+
+    Data sets: the bit tables and images in `data` (1,500 members of location30, 6,000 of
+    walmart37, 3,000 of CIFAR-100), `make_purchase` (5,000 members) and, as answers without a
+    model, those published with MemGuard (1,000 members).
+    """
+    if scale != "paper":
+        X, y = made_up(np.random.default_rng(seed), 400)
+        net = {"hidden": (32,), "lr": 0.01, "max_epochs": 20}
+        return play_all([("made-up", seed, *draw(X, y, 200, seed), net, defenses, False)], memory)
+    jobs = []
+    pools = {} if data is None else tables(data)
+    pictures = None if data is None else images(data)
+    published = None if data is None else answers(data)
+    for s in range(seed, seed + 3):
+        sets = [("make_purchase", *draw(*make_purchase(10_000, random_state=s), 5000, s), {})]
+        sets += [
+            (name, *draw(X, y, MEMBERS.get(name, 5000), s), {}) for name, (X, y) in pools.items()
+        ]
+        if pictures is not None:
+            sets.append(("cifar100", *draw(*pictures, 3000, s), ALEXNET))
+        if published is not None:
+            sets.append(("published answers", *published, None))
+        jobs += [(name, s, *one, defenses, False) for name, *one in sets]
+    return play_all(jobs, memory)
+
+
+def answers(folder):
+    """Return (confidences, y, is_member) published with MemGuard; None where they are absent."""
+    file = Path(folder) / "memguard_location.npz"
+    if not file.exists():
+        return None
+    with np.load(file) as z:
+        return z["target_undefended"], z["target_y"], z["target_member"]
