@@ -25,7 +25,7 @@ def make_purchase(
     n_features=600,
     n_classes=100,
     n_tastes=25,
-    noise=0.1,
+    noise=0.25,
     random_state=None,
 ):
     """Generate baskets that are to a network what Purchase-100 is.
@@ -42,7 +42,7 @@ def make_purchase(
     n_classes : int, default=100
     n_tastes : int, default=25
         Fewer tastes make the classes easier to tell.
-    noise : float in [0, 1], default=0.1
+    noise : float in [0, 1], default=0.25
         Share of what is bought that has nothing to do with taste.
     random_state : int, RandomState instance or None, default=None
 
