@@ -10,9 +10,10 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._equalized import falling_order
 from sklearn_aeppt._transport import equalizing_map
-from sklearn_aeppt.attacks import MIMAttack, query
+from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, ThresholdAttack, query
 from sklearn_aeppt.metrics import expected_calibration_error, label_only_floor, perturbation_size
 
 RESTS = ("ranking", "own", "template")
@@ -262,3 +263,56 @@ def test_where_nothing_leaks_next_to_nothing_is_changed(overfit):
     model, X, y, is_member = overfit
     defense = EqualizedClassifier(model, cost="l1", random_state=0).fit(X, y, is_member=is_member)
     assert not defense.alike_.any()
+
+
+def _wrong_members(rng, n, k=10):
+    """Answers that are wrong half the time; members' true classes then stand second."""
+    p, y = rng.dirichlet(np.full(k, 0.3), 2 * n), rng.integers(k, size=2 * n)
+    order, is_member = np.argsort(-p, axis=1), np.arange(2 * n) < n
+    right = rng.random(2 * n) < 0.5
+    y[right] = order[right, 0]
+    y[is_member & ~right] = order[is_member & ~right, 1]
+    return p, y, is_member
+
+
+def test_a_ranking_that_tells_members_gives_way_to_a_template():
+    p, y, is_member = _wrong_members(np.random.default_rng(0), 1500)
+    model = Answers(np.arange(10))
+    attacked = {}
+    for rest in ("auto", "ranking"):
+        defense = EqualizedClassifier(model, rest=rest, random_state=0)
+        view = query(defense.fit(p, y, is_member=is_member), p, y)
+        known = np.arange(len(y)) % 2 == 0
+        attack = ThresholdAttack("loss", per_class=False).fit(view[known], is_member[known])
+        attacked[rest] = attack.score(view[~known], is_member[~known])
+    assert attacked["ranking"] > 0.6 > 0.55 > attacked["auto"]
+    assert EqualizedClassifier(model).fit(p[is_member], p[~is_member]).rest_ == "ranking"
+    rng = np.random.default_rng(1)
+    shuffled = rng.permutation(is_member)  # now the ranking tells nothing
+    assert EqualizedClassifier(model).fit(p, y, is_member=shuffled).rest_ == "ranking"
+
+
+def test_protecting_accuracy_costs_less_and_keeps_the_floor():
+    """All members right, half of the non-members: "right" means "member" up to odds of two."""
+    rng = np.random.default_rng(0)
+    n = 4000
+    is_member, k = np.arange(2 * n) < n, 5
+    top = np.where(is_member, rng.beta(12, 2, 2 * n), rng.beta(4, 3, 2 * n)).clip(0.3, 0.999)
+    p = np.repeat((1 - top)[:, None] / (k - 1), k, axis=1)
+    label, y = rng.integers(k, size=2 * n), rng.integers(k, size=2 * n)
+    p[np.arange(2 * n), label] = top
+    right = is_member | (rng.random(2 * n) < 0.5)
+    y = np.where(right, label, (label + 1) % k)
+    model, known = Answers(np.arange(k)), np.arange(2 * n) % 2 == 0
+    floor = label_only_floor(y[is_member], label[is_member], y[~is_member], label[~is_member])
+    size = {}
+    for protect in ("distribution", "accuracy"):
+        defense = EqualizedClassifier(model, protect=protect, cost="l1", random_state=0)
+        view = query(defense.fit(p, y, is_member=is_member), p, y)
+        attack = BoostingAttack(random_state=0).fit(view[known], is_member[known])
+        assert attack.score(view[~known], is_member[~known]) < floor + 0.02
+        size[protect] = perturbation_size(p, view["proba"])
+        assert size[protect] >= 0.9 * defense.frontier_["l1"][0]
+    assert size["accuracy"] < 0.8 * size["distribution"]
+    with pytest.raises(ValueError, match="protect='accuracy' needs class labels"):
+        EqualizedClassifier(model, protect="accuracy").fit(p[is_member], p[~is_member])

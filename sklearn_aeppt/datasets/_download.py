@@ -1,9 +1,11 @@
 """A published archive on the disk: downloaded once, resumed where cut off, checked."""
 
+import time
 from pathlib import Path
 from shutil import copyfileobj
 
 from sklearn.datasets import get_data_home
+from tqdm.auto import tqdm
 
 CHUNK = 1 << 16
 TIMEOUT = 30  # seconds without a byte
@@ -52,11 +54,12 @@ def archive(url, checksum, folder, *, download_if_missing, n_retries, delay):
         ) from error
     import requests
 
-    download = _Resumed(n_retries, delay)
+    part = path.with_name(path.name + ".part")
+    download = _Resumed(part, n_retries, delay)
     try:
         pooch.retrieve(url, checksum, path.name, folder, downloader=download)
     except ValueError as error:  # pooch: the hash differs
-        download.part(path).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise ValueError(
             f"{path.name} is not the published file: its checksum is not {checksum}. If it lies "
             f"at {path}, delete it; else try again, or from another network."
@@ -66,45 +69,37 @@ def archive(url, checksum, folder, *, download_if_missing, n_retries, delay):
             f"Could not download {url} ({type(error).__name__}). What has come is kept: call "
             f"again to go on from there. {by_hand}"
         ) from error
-    download.part(path).unlink(missing_ok=True)
+    part.unlink(missing_ok=True)
     return path
 
 
 class _Resumed:
     """Downloader for pooch that keeps what has come and asks for the rest only."""
 
-    def __init__(self, n_retries, delay):
+    def __init__(self, part, n_retries, delay):
+        self.part = part
         self.n_retries = n_retries
         self.delay = delay
 
-    @staticmethod
-    def part(path):
-        """Return where the first part of the file at `path` is kept."""
-        return Path(path).with_name(Path(path).name + ".part")
-
     def __call__(self, url, output_file, pooch):
         """Write what is at `url` to `output_file`."""
-        import time
-
         import requests
 
-        part = self.part(Path(pooch.path) / url.rsplit("/", 1)[1])
         for attempt in range(self.n_retries + 1):
             try:
-                self._go_on(url, part)
+                self._go_on(url)
                 break
             except requests.RequestException:
                 if attempt == self.n_retries:
                     raise
                 time.sleep(self.delay)
-        with part.open("rb") as source, open(output_file, "wb") as target:
+        with self.part.open("rb") as source, open(output_file, "wb") as target:
             copyfileobj(source, target)
 
-    @staticmethod
-    def _go_on(url, part):
+    def _go_on(self, url):
         import requests
-        from tqdm.auto import tqdm
 
+        part = self.part
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
