@@ -18,6 +18,7 @@ EXPERIMENTS = {
     "defenses": "every defense, judged by the strongest attacker that retrains",
     "equalized": "the equalized defense beside the others: what each leaves and what it costs",
     "protection": "a fixed attacker before and after AEPPT, and one who retrains",
+    "records": "attackers who know how hard each record is, against every defense",
     "shadow": "attacks that judge each record, and their time beside a toolbox's",
     "simplex": "ways for the perturbed vector to return to the simplex, and what each costs",
     "speed": "time and memory of the perturbation and of the substitute's training",
