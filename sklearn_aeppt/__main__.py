@@ -25,6 +25,9 @@ def main(argv=None):
     experiment.add_argument("--scale", choices=["smoke", "paper"], default="paper")
     experiment.add_argument("--seed", type=int, default=0)
     experiment.add_argument("--data", metavar="FOLDER", help="real records (.npz bit tables)")
+    experiment.add_argument("--dataset", metavar="NAME", help="of the paper's: cifar100, ...")
+    experiment.add_argument("--members", type=int, metavar="N", help="of the paper's: how many")
+    experiment.add_argument("--seeds", type=int, metavar="N", help="of the paper's: how many")
     experiment.add_argument("--out", default="results", metavar="FOLDER")
 
     audit = commands.add_parser("audit", help="attack a model, write a report")
@@ -138,7 +141,8 @@ def _experiment(args):
         for known, what in EXPERIMENTS.items():
             print(f"{known:12} {what}")
         return 0
-    options = {"scale": args.scale, "seed": args.seed, "data": args.data, "out": args.out}
+    names = ("scale", "seed", "data", "out", "dataset", "members", "seeds")
+    options = {key: getattr(args, key) for key in names}
     print(to_markdown(run_experiment(name, **options)))
     return 0
 

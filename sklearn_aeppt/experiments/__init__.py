@@ -9,8 +9,10 @@ from inspect import signature
 from pathlib import Path
 from shutil import rmtree
 
-#: Name -> what it shows. Each lives in the module of its name, as ``run(scale, seed)``, with
-#: ``data`` beside them where it takes real records.
+from joblib import Memory
+
+#: Name -> what it shows. The paper's tables and figures are functions of `paper_tables` and
+#: `paper_figures`; each other one lives in the module of its name, as ``run(scale, seed)``.
 EXPERIMENTS = {
     "adaptive": "AEPPT under the paper's attacker and under adaptive ones",
     "attacks": "our black-box attacks beside those of two toolboxes",
@@ -22,11 +24,35 @@ EXPERIMENTS = {
     "shadow": "attacks that judge each record, and their time beside a toolbox's",
     "simplex": "ways for the perturbed vector to return to the simplex, and what each costs",
     "speed": "time and memory of the perturbation and of the substitute's training",
+    "table2": "the paper: the target's accuracy with and without AEPPT",
+    "table3": "the paper: accuracy, precision and recall of MIM0 for each step size",
+    "table4": "the paper: MIM0 and the size of the perturbation for each step size",
+    "table5": "the paper: 2, 10, 20, 50 and 100 classes",
+    "table7": "the paper: adversary models of another structure, loss or data",
+    "table8": "the paper: flip, rounding, adversarial training",
+    "table9": "the paper: MemGuard",
+    "figure4": "the paper: distributions of members and non-members",
+    "figure5": "the paper: loss of the substitute per iteration",
+    "figure6": "the paper: vectors before and after",
+    "figure7": "the paper: how much data the adversary has",
+    "figure8": "the paper: MIM1 to MIM3 for each step size",
+    "figure9": "the paper: other defenses",
 }
+PAPER = tuple(name for name in EXPERIMENTS if name.startswith(("table", "figure")))
 
 
-def run_experiment(name, *, scale="paper", seed=0, data=None, out="results"):
-    """Run one experiment and write its figures.
+def run_experiment(
+    name,
+    *,
+    scale="paper",
+    seed=0,
+    data=None,
+    out="results",
+    dataset=None,
+    members=None,
+    seeds=None,
+):
+    """Run one experiment and write its figures; a run that was cut off goes on where it stopped.
 
     Parameters
     ----------
@@ -36,9 +62,18 @@ def run_experiment(name, *, scale="paper", seed=0, data=None, out="results"):
         "smoke" is a quick run of the same code on little data; its figures mean nothing.
     seed : int, default=0
     data : path-like or None, default=None
-        Folder of real records, for the experiments that take them; None makes records up.
+        Folder of real records, for the experiments that take them; None makes records up. For the
+        paper's, ``data_home`` of the fetchers.
     out : path-like, default="results"
-        Folder for ``NAME.json`` (figures, seed, versions) and ``NAME.md`` (the same as a table).
+        Folder for ``NAME.json`` (figures, seed, versions), ``NAME.md`` (the same as a table) and,
+        for the paper's, ``NAME.png``; with a `dataset`, ``NAME-DATASET``.
+    dataset : str or None, default=None
+        Of the paper's experiments: "make_purchase" (None), "cifar100", "purchase100", "baskets",
+        "location30" or "texas100".
+    members : int or None, default=None
+        Of the paper's experiments: how many; None is the data set's full scale.
+    seeds : int or None, default=None
+        Of the paper's experiments: how many; None is three for tables 2 to 4, else one.
 
     Returns
     -------
@@ -48,25 +83,40 @@ def run_experiment(name, *, scale="paper", seed=0, data=None, out="results"):
     Raises
     ------
     ValueError
-        If there is no experiment of that name.
+        If there is no experiment of that name, or it does not take an option.
     """
     if name not in EXPERIMENTS:
         raise ValueError(f"name={name!r} is no experiment: choose from {', '.join(EXPERIMENTS)}.")
-    run = import_module(f"{__name__}.{name}").run
-    options = {} if data is None else {"data": data}
-    if options and "data" not in signature(run).parameters:
-        raise ValueError(f"data={data}: the experiment {name!r} takes no records.")
+    run = import_module(f"{__name__}.{'paper' if name in PAPER else name}").run
+    known = signature(run).parameters
+    given = {"data": data, "dataset": dataset, "members": members, "seeds": seeds}
+    given = {key: value for key, value in given.items() if value is not None}
+    for key, value in given.items():
+        if key not in known:
+            raise ValueError(f"{key}={value}: the experiment {name!r} takes no {key}.")
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    with_memory = "memory" in signature(run).parameters
-    cache = str(out / f".{name}-{scale}")
-    tables = run(scale=scale, seed=seed, **options, **({"memory": cache} if with_memory else {}))
+    # experiments of the paper share their targets and defenders, so that cache stays
+    cache = str(out / (".paper" if name in PAPER else f".{name}-{scale}"))
+    options = dict(given)
+    if name in PAPER:
+        options["name"] = name
+    if "memory" in known:
+        options["memory"] = Memory(cache, verbose=0)
+    tables, figure = run(scale=scale, seed=seed, **options), None
+    if isinstance(tables, tuple):
+        tables, figure = tables
     command = f"sklearn-aeppt experiment {name} --scale {scale} --seed {seed}"
-    command += "" if data is None else " --data FOLDER"
+    for key, value in given.items():
+        command += f" --{key} {'FOLDER' if key == 'data' else value}"
     result = {"experiment": name, "command": command, **_machine(), "tables": tables}
-    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    (out / f"{name}.md").write_text(to_markdown(result))
-    rmtree(cache, ignore_errors=True)  # what a run that is cut off leaves, to go on from
+    stem = name if dataset is None else f"{name}-{dataset}"
+    (out / f"{stem}.json").write_text(json.dumps(result, indent=1) + "\n")
+    (out / f"{stem}.md").write_text(to_markdown(result))
+    if figure is not None:
+        figure.savefig(out / f"{stem}.png", dpi=90)
+    if name not in PAPER:
+        rmtree(cache, ignore_errors=True)
     return result
 
 

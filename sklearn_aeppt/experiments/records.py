@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
+from sklearn.utils.validation import check_memory
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
@@ -87,7 +88,7 @@ def run(scale="paper", seed=0, data=None, memory=None):
     """
     smoke = scale != "paper"
     n, n_shadow = (200, 4) if smoke else (2000, 32)
-    memory = Memory(memory, verbose=0)
+    memory = check_memory(memory)
     jobs = []
     for s in range(seed, seed + (1 if smoke else 3)):
         pools = {"made-up": made_up(np.random.default_rng(s), 2 * n)}

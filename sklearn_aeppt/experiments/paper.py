@@ -1,0 +1,116 @@
+"""Runs the paper's tables and figures over seeds, and draws them."""
+
+from inspect import signature
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from sklearn_aeppt.experiments import paper_figures, paper_tables
+from sklearn_aeppt.experiments._paper import Game
+from sklearn_aeppt.experiments.protection import summary
+
+CLASSES = (2, 10, 20, 50, 100)
+HEADLINE = ("table2", "table3", "table4")  # three seeds unless told; one for the others
+FACTS = ("data", "seed", "members", "non-members")
+
+
+def run(
+    name,
+    scale="paper",
+    seed=0,
+    data=None,
+    dataset="make_purchase",
+    members=None,
+    seeds=None,
+    memory=None,
+):
+    """Return ({title: rows}, figure or None) of one table or figure of the paper.
+
+    Parameters
+    ----------
+    name : str
+        "table2" to "figure9".
+    scale, seed, data, dataset, members, memory
+        As `Game`.
+    seeds : int or None
+        How many; None is three for the headline tables and one for the others and for "smoke".
+    """
+    play = getattr(paper_tables if name.startswith("table") else paper_figures, name)
+    if seeds is None:
+        seeds = 3 if name in HEADLINE and scale == "paper" else 1
+    classes = (None,)
+    if name == "table5":
+        if dataset not in ("make_purchase", "baskets"):
+            raise ValueError(f"dataset={dataset!r}: table5 needs classes to choose, as of baskets.")
+        classes = CLASSES if scale == "paper" else CLASSES[:2]
+    figure = _new_figure()
+    rows = []
+    games = [(s, k) for s in range(seed, seed + seeds) for k in classes]
+    for s, k in tqdm(games, desc=f"{name}, {dataset}"):
+        game = Game(dataset, scale, s, data=data, members=members, n_classes=k, memory=memory)
+        extra = {}
+        if "figure" in signature(play).parameters:
+            extra["figure"] = figure if s == seed else None
+        rows += play(game, **extra)
+    if figure is not None and not figure.axes:
+        draw_rows(rows, figure)
+    tables = {"runs": rows}
+    if seeds > 1:
+        tables["mean and standard deviation over seeds"] = summary(_by_case(rows))
+    return tables, figure
+
+
+def _new_figure():
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    return Figure(figsize=(8.5, 4.5), layout="constrained")
+
+
+def _case(row):
+    """Return (what tells the rows of a game apart, its value): the first entry after the facts."""
+    keys = [key for key in row if key not in FACTS]
+    own = [k for k in ("classes", "step", "defense", "MIM", "adaptive attack", "share", "shown",
+                       "iteration", "record") if k in keys]  # fmt: skip
+    return ", ".join(str(row[k]) if isinstance(row[k], str) else f"{k} {row[k]:g}" for k in own)
+
+
+def _by_case(rows):
+    """Return rows whose "data" names the case too, with figures only after the seed."""
+    out = []
+    for row in rows:
+        figures = {
+            k: v for k, v in row.items() if k not in FACTS and isinstance(v, (int, float, bool))
+        }
+        named = {k: v for k, v in row.items() if k == "defense"}
+        title = ": ".join([row["data"], named.get("defense") or _case(row)])
+        out.append({"data": title, "seed": row["seed"], **figures})
+    return out
+
+
+def draw_rows(rows, figure):
+    """Draw every accuracy of the rows, with the floor: lines over steps, points elsewhere."""
+    ax = figure.subplots()
+    first = [row for row in rows if row["seed"] == rows[0]["seed"]]
+    cases = [_case(row) for row in first]
+    hidden = {*FACTS, "train accuracy", "test accuracy", "label-only floor", "labels kept"}
+    drawn = [
+        key for key, value in first[0].items()
+        if isinstance(value, float) and key not in hidden and 0.2 <= max(r[key] for r in first) <= 1
+        and any(word in key for word in ("accuracy", "MIM", "retrained"))
+    ]  # fmt: skip
+    for i, key in enumerate(drawn):
+        mean = [
+            np.mean([row[key] for row in rows if _case(row) == case]) if case in cases else np.nan
+            for case in dict.fromkeys(cases)
+        ]
+        ax.plot(100 * np.array(mean), range(len(mean)), "osD^v<>"[i % 7], label=key)
+    ax.set_yticks(range(len(dict.fromkeys(cases))), list(dict.fromkeys(cases)))
+    ax.invert_yaxis()
+    floor = 100 * np.mean([row["label-only floor"] for row in rows])
+    ax.axvline(floor, color="0.2", lw=1, ls="--", label=f"label alone: {floor:.1f} %")
+    ax.axvline(50, color="0.5", lw=1, ls=":", label="coin toss")
+    ax.set_xlabel("Records that the attack is right about (%)")
+    ax.set_title(", ".join(dict.fromkeys(row["data"] for row in rows)), loc="left", fontsize=10)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=9)
