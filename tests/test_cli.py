@@ -68,7 +68,7 @@ def test_experiment_list_and_unknown_name(capsys):
 def test_speed_experiment_runs_and_writes_its_figures(tmp_path, capsys):
     assert main(["experiment", "run", "speed", "--scale", "smoke", "--out", str(tmp_path)]) == 0
     result = json.loads((tmp_path / "speed.json").read_text())
-    assert {"perturbation", "memory", "substitute training"} == set(result["tables"])
+    assert {"perturbation", "memory", "substitute training", "equalized"} == set(result["tables"])
     assert all(row["seconds"] > 0 for row in result["tables"]["perturbation"])
     assert result["versions"]["torch"] and "--seed 0" in result["command"]
     assert (tmp_path / "speed.md").read_text() in capsys.readouterr().out

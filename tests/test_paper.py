@@ -70,11 +70,22 @@ def test_seeds_members_and_datasets_are_taken(out, tmp_path):
         run_experiment("speed", scale="smoke", out=out, dataset="cifar100")
 
 
-@pytest.mark.parametrize("name", ["equalized", "records"])
+@pytest.mark.parametrize("name", ["equalized", "frontier", "records"])
 def test_comparisons_run(name, out):
+    if name == "frontier":
+        pytest.importorskip("matplotlib")
     tables = run_experiment(name, scale="smoke", out=out)["tables"]
     assert all(
         row["mean L1"] >= 0 and row["excess"] < 0.5 for row in tables["runs"] if "excess" in row
     )
     kept = [row["labels kept"] for row in tables["runs"] if "labels kept" in row]
     assert all(share == 1 for share in kept)
+
+
+def test_many_queries_gain_nothing_where_all_rows_are_equal(out):
+    rows = run_experiment("queries", scale="smoke", out=out)["tables"]["runs"]
+    assert all(row["answers that differ when repeated"] == 0 for row in rows)
+    forest = {row["data"]: row for row in rows if row["data"].startswith("digits")}
+    equal = forest["digits, forest: rows equal, template"]
+    assert forest["digits, forest: none"]["gain"] > 0.1
+    assert equal["gain"] < 2 * equal["interval, half"]

@@ -36,7 +36,7 @@ ALEXNET = {
     "activation": "relu",
     "lr": 0.001,
     "batch_size": 64,
-    "max_epochs": 40,
+    "max_epochs": 60,
 }
 
 
