@@ -1,6 +1,7 @@
 """The audit, its report, and the commands."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,18 @@ def test_the_verdict_tells_what_leaks(sides):
     assert shown.leaks in ("labels", "nothing")
     assert shown.strongest["accuracy"] < undefended.strongest["accuracy"] - 0.05
     assert shown.floor == undefended.floor
+
+
+def test_what_labels_give_away_is_not_blamed_on_confidences(sides):
+    model, *records = sides
+    report = audit(model, *records, "quick", random_state=0)
+    assert [row["attack"] for row in report.rows if row["labels_only"]] == ["label only (gap)"]
+    varied = {**report.strongest, "attack": "labels of varied records", "labels_only": True}
+    rows = [*report.rows, varied]
+    assert replace(report, rows=rows).leaks == "labels"
+    assert "the confidences add nothing" in replace(report, rows=rows).verdict
+    stronger = {**report.strongest, "accuracy": 1.0, "low": 0.99}
+    assert replace(report, rows=[*rows, stronger], strongest=stronger).leaks == "confidences"
 
 
 def test_random_membership_is_no_leak():
