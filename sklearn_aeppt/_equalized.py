@@ -58,6 +58,10 @@ class EqualizedClassifier(OutputDefense):
         What the map saves: the change of the confidence, or the log loss of the shown confidence
         on non-members (private, and better calibrated than an overfit model). "auto" is
         "log_loss" where class labels are given, "l1" elsewhere.
+    ordered : float in [0, 1], default=0.0
+        With cost log loss: share of what the map saves of the model's own log loss that is spent
+        on order, so that confidences tell right answers from wrong ones as well as they can. On
+        a very overfit model, whose log loss falls much anyhow.
     rest : {"auto", "ranking", "own", "template"}, default="auto"
         The other classes' confidences: the model's own ranking with the values of a template;
         the model's own values, rescaled; or the mean vector of the group, so that what is shown
@@ -131,6 +135,7 @@ class EqualizedClassifier(OutputDefense):
         "record_delta": [Interval(Real, 0, 1, closed="both")],
         "protect": [StrOptions({"distribution", "accuracy"})],
         "cost": [StrOptions({"auto", "l1", "log_loss"})],
+        "ordered": [Interval(Real, 0, 1, closed="both")],
         "rest": [StrOptions({"auto", "ranking", "own", "template"})],
         "n_bins": [Interval(Integral, 2, None, closed="left")],
         "n_groups": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -146,6 +151,7 @@ class EqualizedClassifier(OutputDefense):
         record_delta=1.0,
         protect="distribution",
         cost="auto",
+        ordered=0.0,
         rest="auto",
         n_bins=24,
         n_groups="auto",
@@ -159,6 +165,7 @@ class EqualizedClassifier(OutputDefense):
         self.record_delta = record_delta
         self.protect = protect
         self.cost = cost
+        self.ordered = ordered
         self.rest = rest
         self.n_bins = n_bins
         self.n_groups = n_groups
@@ -295,7 +302,13 @@ class EqualizedClassifier(OutputDefense):
         if self.protect == "accuracy":
             ratio = len(right[0]) / sizes[0] / (len(right[1]) / sizes[1])
             odds = max(1.0, 1 + (1 - ODDS_MARGIN) * (ratio - 1))
-        solved, _ = equalizing_map(*share, cost, self.delta, self.record_delta, odds)
+        allowed = self.delta, self.record_delta, odds
+        solved, least = equalizing_map(*share, cost, *allowed)
+        spare = np.trace(cost) - least  # what the map saves beside the identity
+        if by_log_loss and self.ordered > 0 and spare > 0:
+            order = self._order_cost(bins[1], hits[1], n_bins)
+            budget = cost, least + self.ordered * spare
+            solved, _ = equalizing_map(*share, order, *allowed, budget)
         distance = 0.5 * np.abs((share[0] - share[1]) @ solved).sum()
         return {
             "edges": edges, "map": solved.cumsum(axis=1), "values": values, "tails": tails,
@@ -348,6 +361,14 @@ class EqualizedClassifier(OutputDefense):
         """
         check_is_fitted(self)
         return frontier(self._histograms, 11)
+
+    @staticmethod
+    def _order_cost(bin_of, hit, n_bins):
+        """Return the mean rank of wrong answers' bins less that of right answers', among both."""
+        wrong, right = (np.bincount(bin_of[side], minlength=n_bins) for side in (~hit, hit))
+        weight = wrong / max(wrong.sum(), 1) - right / max(right.sum(), 1)
+        share = (wrong + right) / (wrong + right).sum()
+        return np.outer(weight, share.cumsum() - share / 2)
 
     @staticmethod
     def _log_loss_cost(bin_of, hit, center, n_classes):

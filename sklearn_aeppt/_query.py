@@ -19,8 +19,8 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     Parameters
     ----------
     target : fitted classifier
-        Anything with ``predict_proba`` and ``classes_``; a defended classifier is asked like any
-        other, so the attack sees only what the defense shows.
+        Anything with ``predict_proba`` and ``classes_``, the address of a service too; a defended
+        classifier is asked like any other, so the attack sees only what the defense shows.
     X : records
         Whatever `target` takes: (n, n_features) array, frame, sparse matrix, list of texts.
     y : array-like of shape (n,), default=None
@@ -47,6 +47,8 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     ------
     ValueError
         If `y` holds a label that the target does not know.
+    TypeError
+        If the target has no ``predict_proba``.
 
     References
     ----------
@@ -62,7 +64,7 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     >>> view["proba"].shape, view["label"].dtype
     ((150, 3), dtype('int64'))
     """
-    check_is_fitted(target)
+    check_ready(target)
     rng = check_random_state(random_state)
     answers = []
     for i in range(n_queries):
@@ -74,6 +76,14 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     if n_queries > 1:
         view["repeats"] = np.stack(answers, axis=1)
     return view
+
+
+def check_ready(target):
+    """Refuse a target that cannot be asked; one without ``fit`` is fitted elsewhere."""
+    if not hasattr(target, "predict_proba"):
+        raise TypeError(f"target={target!r} has no predict_proba to attack.")
+    if hasattr(target, "fit"):
+        check_is_fitted(target)
 
 
 def find_labels(classes, y):

@@ -5,7 +5,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 
-def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0, odds=1.0):
+def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0, odds=1.0, budget=None):
     """Return the random map between bins that equalizes two histograms at the least cost.
 
     Solves, over the rows-sum-to-one matrix W::
@@ -29,6 +29,8 @@ def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0, odds=1.0):
         Total variation that may be left between what any two records are shown.
     odds : float >= 1, default=1.0
         How much likelier a member is to be among the records in question, whatever is shown.
+    budget : tuple (ndarray of shape (B, B), float) or None, default=None
+        A second cost, and what the map may spend of it at most.
 
     Returns
     -------
@@ -60,6 +62,9 @@ def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0, odds=1.0):
         row(zeros(1, n_w), np.ones((1, n_e)), zeros(1, n_r + n_t)),
     ]
     limits = [np.zeros(bins), [delta]]
+    if budget is not None:
+        upper.append(row(budget[0].reshape(1, -1), zeros(1, n_e + n_r + n_t)))
+        limits.append([budget[1]])
     if bound_rows:
         common = sparse.kron(np.ones((bins, 1)), eye)
         every = sparse.eye_array(n_w)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from sklearn_aeppt import EqualizedClassifier
@@ -316,3 +316,25 @@ def test_protecting_accuracy_costs_less_and_keeps_the_floor():
     assert size["accuracy"] < 0.8 * size["distribution"]
     with pytest.raises(ValueError, match="protect='accuracy' needs class labels"):
         EqualizedClassifier(model, protect="accuracy").fit(p[is_member], p[~is_member])
+
+
+def test_order_is_bought_with_log_loss_that_was_saved():
+    """On a model that is sure of everything, and of right answers a little more."""
+    rng = np.random.default_rng(0)
+    n, k = 6000, 4
+    is_member, label = np.arange(2 * n) < n, rng.integers(k, size=2 * n)
+    right = is_member | (rng.random(2 * n) < 0.4)
+    y = np.where(right, label, (label + 1) % k)
+    top = np.where(is_member, rng.beta(60, 1, 2 * n), rng.beta(12 + 8 * right, 1, 2 * n))
+    p = np.repeat((1 - top.clip(0.4, 0.9999))[:, None] / (k - 1), k, axis=1)
+    p[np.arange(2 * n), label] = top.clip(0.4, 0.9999)
+    auc, loss = {}, {}
+    for ordered in (0.0, 1.0):
+        defense = EqualizedClassifier(
+            Answers(np.arange(k)), protect="accuracy", ordered=ordered, random_state=0
+        ).fit(p, y, is_member=is_member)
+        q = defense.perturb(p[~is_member])
+        auc[ordered] = roc_auc_score(right[~is_member], q.max(axis=1))
+        loss[ordered] = log_loss(y[~is_member], q)
+    assert auc[1.0] > auc[0.0] + 0.01
+    assert loss[0.0] < loss[1.0] < 1.05 * log_loss(y[~is_member], p[~is_member])

@@ -56,3 +56,10 @@ def test_load_is_measured(example, protected):
     with example.Service(defended) as service:
         rate, median, late = example.load(example.RemoteModel(service.port), X, 2, 3)
     assert rate > 0 and 0 < median <= late
+
+
+def test_the_example_serves_asks_and_attacks(example, capsys):
+    example.main()
+    shown = capsys.readouterr().out
+    assert "undefended: The confidences leak" in shown and "equalized: " in shown
+    assert shown.count("requests/s") == 2

@@ -10,13 +10,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import (
     _num_samples,
-    check_is_fitted,
     check_memory,
     column_or_1d,
 )
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._output_defense import OutputDefense, check_two_sets
+from sklearn_aeppt._query import check_ready
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt.attacks import query
 from sklearn_aeppt.audit._canaries import canary_risk
@@ -64,8 +64,10 @@ def audit(
     Parameters
     ----------
     target : fitted classifier, or dict of str to fitted classifier
-        Anything with ``predict_proba`` and ``classes_``, defended or not. Several, by name, are
-        audited on the same records; the first is what the others' perturbation is measured from.
+        Anything with ``predict_proba``, ``predict`` and ``classes_``, defended or not; what has no
+        ``fit``, such as the address of a service, need be no scikit-learn estimator. Several, by
+        name, are audited on the same records; the first is what the others' perturbation is
+        measured from.
     X_mem, X_non : records
         Records that trained the target, and records that it never saw, alike otherwise.
     y_mem, y_non : array-like of shape (n,)
@@ -97,6 +99,8 @@ def audit(
     ------
     ValueError
         If sides are empty, differ in columns, or hold labels that the target does not know.
+    TypeError
+        If the target has no ``predict_proba``.
 
     Warns
     -----
@@ -117,7 +121,7 @@ def audit(
     if isinstance(target, dict):
         return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
                         slices=slices, memory=memory, verbose=verbose)  # fmt: skip
-    check_is_fitted(target)
+    check_ready(target)
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non)
     slices = {
         key: np.concatenate([column_or_1d(value) for value in pair])[kept]

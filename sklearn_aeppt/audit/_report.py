@@ -78,7 +78,7 @@ class AuditReport:
         if self.leaks == "nothing":
             return f"No leakage found: {best}. A finer leak could hide among more records."
         labels = f"whoever only looks whether the label is right reaches {self.floor:.1%}"
-        if self.from_labels > self.floor:
+        if any(row["labels_only"] and "varied" in row["attack"] for row in self.rows):
             labels += f", and {self.from_labels:.1%} with the labels of varied records"
         if self.leaks == "labels":
             return f"The labels leak, the confidences add nothing to be seen: {best}; {labels}."

@@ -51,6 +51,9 @@ def defenses(model, seed):
         "equalized, cost L1": EqualizedClassifier(model, cost="l1", **equalized),
         "equalized, cost log loss": EqualizedClassifier(model, cost="log_loss", **equalized),
         "equalized for accuracy": EqualizedClassifier(model, protect="accuracy", **equalized),
+        "equalized for accuracy, ordered 0.5": EqualizedClassifier(
+            model, protect="accuracy", ordered=0.5, **equalized
+        ),
         "equalized for accuracy, cost L1": EqualizedClassifier(
             model, protect="accuracy", cost="l1", **equalized
         ),
