@@ -4,19 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._output_defense import OutputDefense
 from sklearn_aeppt.datasets import make_purchase
-from sklearn_aeppt.defenses import (
-    MemGuardClassifier,
-    RoundingClassifier,
-    TemperatureClassifier,
-    TopKClassifier,
-)
 from sklearn_aeppt.experiments._data import images, made_up, tables
-from sklearn_aeppt.experiments.defenses import ALEXNET, draw, play_all
+from sklearn_aeppt.experiments.defenses import ALEXNET, draw, output_defenses, play_all
 
 MEMBERS = {"location30": 1500, "walmart37": 6000}
+OTHERS = ("AEPPT, auto", "MemGuard", "rounding, 2 decimals", "top 1", "temperature 5")
 
 
 class _ConstantClassifier(OutputDefense):
@@ -40,13 +35,9 @@ class _ConstantClassifier(OutputDefense):
 
 def defenses(model, seed):
     """Return name -> unfitted defense of the fitted `model`."""
-    equalized = {"random_state": seed}
+    others, equalized = output_defenses(model, seed), {"random_state": seed}
     return {
-        "AEPPT, auto": AEPPTClassifier(model, random_state=seed),
-        "MemGuard": MemGuardClassifier(model, random_state=seed),
-        "rounding, 2 decimals": RoundingClassifier(model, decimals=2),
-        "top 1": TopKClassifier(model, k=1),
-        "temperature 5": TemperatureClassifier(model, temperature=5.0),
+        **{name: others[name] for name in OTHERS},
         "constant per label": _ConstantClassifier(model),
         "equalized, cost L1": EqualizedClassifier(model, cost="l1", **equalized),
         "equalized, cost log loss": EqualizedClassifier(model, cost="log_loss", **equalized),
