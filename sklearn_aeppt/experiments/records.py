@@ -21,6 +21,8 @@ from sklearn_aeppt.experiments.defenses import draw
 from sklearn_aeppt.experiments.protection import summary
 from sklearn_aeppt.metrics import expected_calibration_error, perturbation_size, tpr_at_fpr
 
+ATTACKS: dict = {"LiRA": LiRAAttack, "RMIA": RMIAAttack}
+
 
 class Remembered(ClassifierMixin, BaseEstimator):
     """An overfit dense network that is trained once on the same records, whoever wraps it."""
@@ -106,9 +108,6 @@ def run(scale="paper", seed=0, data=None, memory=None):
         for row in mine:
             row["excess"] = max(row[a] for a in ATTACKS) - floor
     return {"runs": rows, "mean and standard deviation over seeds": summary(rows)}
-
-
-ATTACKS = {"LiRA": LiRAAttack, "RMIA": RMIAAttack}
 
 
 def play(name, s, X, y, is_member, title, n_shadow, folder):
