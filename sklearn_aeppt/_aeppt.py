@@ -90,7 +90,7 @@ class AEPPTClassifier(OutputDefense):
         Iterations of each answer, `max_iter`.
     n_features_in_ : int
         Where the records have a width.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Where they have names.
 
     See Also
