@@ -13,7 +13,12 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "auto_examples/**.ipynb", "auto_examples/**.py", "auto_examples/GALLERY*"]
+exclude_patterns = [
+    "_build",
+    "auto_examples/**.ipynb",
+    "auto_examples/**.py",
+    "auto_examples/GALLERY*",
+]
 # the gallery's sorting keys cannot be pickled; scikit-learn's inherited docs refer to its own pages
 suppress_warnings = ["config.cache", "ref.ref"]
 myst_heading_anchors = 3

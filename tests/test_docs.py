@@ -1,15 +1,19 @@
 """The README does what it says."""
 
+import importlib
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from sklearn_aeppt._answers import Answers
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def blocks(language):
-    text = (ROOT / "README.md").read_text()
+def blocks(language, page="README.md"):
+    text = (ROOT / page).read_text()
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -19,6 +23,18 @@ def test_readme_python_runs_from_top_to_bottom():
         exec(compile(block, "README.md", "exec"), names)
     assert (names["defended"].predict(names["X"]) == names["model"].predict(names["X"])).all()
     assert names["search"].best_estimator_.estimator_ is names["model"]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_the_guide_to_extending_does_what_it_says(tmp_path, monkeypatch):
+    code = blocks("python", "docs/extending.md")
+    assert all(len(block.splitlines()) <= 30 for block in code)
+    (tmp_path / "extending_guide.py").write_text("\n".join(code))  # a module: checks pickle
+    monkeypatch.syspath_prepend(tmp_path)
+    guide = importlib.import_module("extending_guide")
+    p = np.random.default_rng(0).dirichlet(np.ones(5), 50)
+    mixed = guide.MixedClassifier(Answers(np.arange(5)), share=0.3).fit(p[:25], p[25:])
+    np.testing.assert_array_equal(mixed.perturb(p).argmax(axis=1), p.argmax(axis=1))
 
 
 def test_first_two_shell_blocks_are_the_two_set_ups():

@@ -3,6 +3,7 @@
 Those on the output follow the protocol of `AEPPTClassifier`; those in training are classifiers.
 """
 
+from sklearn_aeppt._output_defense import OutputDefense, to_simplex
 from sklearn_aeppt.defenses._adversarial_regularization import (
     AdversarialRegularizationClassifier,
 )
@@ -18,7 +19,9 @@ __all__ = [
     "DropoutClassifier",
     "MemGuardClassifier",
     "ModelStackingClassifier",
+    "OutputDefense",
     "RoundingClassifier",
     "TemperatureClassifier",
     "TopKClassifier",
+    "to_simplex",
 ]
