@@ -12,7 +12,7 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import _safe_indexing
 from tqdm.auto import tqdm
 
-from sklearn_aeppt import AEPPTClassifier
+from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.attacks import MIMAttack, query
 from sklearn_aeppt.metrics import clopper_pearson, label_only_floor, perturbation_size
 
@@ -36,21 +36,21 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
     mem, non = train_test_split(np.arange(len(y)), test_size=0.5, stratify=y, random_state=seed)
     both, member = np.r_[mem, non], np.arange(len(y)) < len(mem)
     take = lambda rows: _safe_indexing(X, rows)  # noqa: E731
-    with tqdm(total=5, unit="step", desc="training the model") as bar:
+    with tqdm(total=6, unit="step", desc="training the model") as bar:
         model = overfit_model(X, seed).fit(take(mem), y[mem])
         bar.update()
         bar.set_description("protecting it")
         defended = AEPPTClassifier(model, random_state=seed).fit(take(mem), take(non))
+        equalized = EqualizedClassifier(model, random_state=seed)
+        equalized.fit(take(mem), take(non), y_mem=y[mem], y_non=y[non])
         bar.update()
 
         # the adversary knows who is a member in one half, and is scored on the other
         known, scored = train_test_split(
             np.arange(len(both)), test_size=0.5, stratify=member, random_state=seed
         )
-        views = {
-            "undefended": query(model, take(both), y[both]),
-            "AEPPT": query(defended, take(both), y[both]),
-        }
+        targets = {"undefended": model, "AEPPT": defended, "equalized": equalized}
+        views = {name: query(t, take(both), y[both]) for name, t in targets.items()}
         hits = {}
         for trained_on, view in views.items():
             bar.set_description(f"attacking, {trained_on}")
@@ -63,23 +63,23 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
         bar.update()
 
     pred = model.predict(take(both))
-    before, after = views["undefended"]["proba"], views["AEPPT"]["proba"]
+    before = views["undefended"]["proba"]
+    kept = [np.mean(before.argmax(1) == view["proba"].argmax(1)) for view in views.values()]
+    size = [perturbation_size(before, view["proba"]) for view in views.values()]
     floor = label_only_floor(y[mem], pred[member], y[non], pred[~member])
     rows = [
-        ("", "undefended", "AEPPT"),
+        ("", *views),
         (
             "attack accuracy, trained on undefended answers",
-            percent(*hits["undefended", "undefended"]),
-            percent(*hits["undefended", "AEPPT"]),
+            *(percent(*hits["undefended", shown]) for shown in views),
         ),
         (
             "attack accuracy, retrained on what is shown",
-            percent(*hits["undefended", "undefended"]),
-            percent(*hits["AEPPT", "AEPPT"]),
+            *(percent(*hits[shown, shown]) for shown in views),
         ),
-        ("label-only floor, which no defense of confidences can beat", *[f"{floor:.1%}"] * 2),
-        ("labels kept", "", f"{np.mean(before.argmax(1) == after.argmax(1)):.1%}"),
-        ("mean L1 change of a confidence vector", "", f"{perturbation_size(before, after):.3f}"),
+        ("label-only floor, which no defense of confidences can beat", *[f"{floor:.1%}"] * 3),
+        ("labels kept", *(f"{share:.1%}" for share in kept)),
+        ("mean L1 change of a confidence vector", *(f"{change:.3f}" for change in size)),
     ]
     accuracy = [np.mean(pred[side] == y[both][side]) for side in (member, ~member)]
     lines = [
@@ -88,10 +88,11 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
         + (f" ({dropped} records of classes with fewer than 4 left out)" if dropped else ""),
         f"step_size='auto' chose {defended.step_size_:.2g}",
         "",
-        *(f"{label:60}{a:>22}{b:>22}" for label, a, b in rows),
+        *(f"{label:60}" + "".join(f"{cell:>22}" for cell in cells) for label, *cells in rows),
         "",
         "In brackets: 95 % Clopper-Pearson intervals. AEPPT stops an attacker who trained on",
-        "undefended answers; read the second row for one who trains on the defended ones.",
+        "undefended answers; read the second row for one who trains on the defended ones: he is",
+        "whom EqualizedClassifier is made for.",
         draw(out, views, member, hits, floor),
     ]
     return "\n".join(lines)
@@ -160,9 +161,9 @@ def draw(out, views, member, hits, floor):
         from matplotlib.figure import Figure
     except ImportError:
         return "No picture: install sklearn-aeppt[plots] for it."
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    for axis, (name, view) in zip((left, middle), views.items()):
+    figure = Figure(figsize=(15, 3.6), layout="constrained")
+    *shown, right = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.3))
+    for axis, (name, view) in zip(shown, views.items()):
         top = view["proba"].max(axis=1)
         for side, label, color in (
             (member, "members", "#0072B2"),
@@ -170,10 +171,11 @@ def draw(out, views, member, hits, floor):
         ):
             axis.ecdf(top[side], label=label, color=color)
         axis.set(title=name, xlabel="largest confidence shown", xlim=(0, 1.02))
-    left.set_ylabel("share of records at or below")
-    left.legend(loc="upper left")
-    names = ["undefended", "AEPPT,\nfixed attacker", "AEPPT,\nretrained"]
+    shown[0].set_ylabel("share of records at or below")
+    shown[0].legend(loc="upper left")
+    names = ["undefended", "AEPPT,\nfixed attacker", "AEPPT,\nretrained", "equalized,\nretrained"]
     keys = [("undefended", "undefended"), ("undefended", "AEPPT"), ("AEPPT", "AEPPT")]
+    keys.append(("equalized", "equalized"))
     for x, key in enumerate(keys):
         share = hits[key][0] / hits[key][1]
         low, high = clopper_pearson(*hits[key])
@@ -181,7 +183,7 @@ def draw(out, views, member, hits, floor):
         right.errorbar(x, share, [[share - low], [high - share]], color="black", capsize=4)
     right.axhline(floor, color="#D55E00", label=f"label-only floor, {floor:.1%}")
     right.axhline(0.5, color="gray", linestyle=":", label="guessing")
-    right.set(title="attack accuracy (MIM0)", ylim=(0.3, 1), xticks=range(3), xticklabels=names)
+    right.set(title="attack accuracy (MIM0)", ylim=(0.3, 1), xticks=range(4), xticklabels=names)
     right.legend(loc="upper right")
     figure.savefig(out, dpi=120)
     return f"Picture: {out}"
