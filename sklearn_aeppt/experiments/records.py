@@ -83,8 +83,8 @@ DEFENSES = {
 def run(scale="paper", seed=0, data=None, memory=None):
     """Return LiRA's and RMIA's success on each defense, 32 shadow models with the same defense.
 
-    2,000 members and 2,000 others of each data set, two seeds (400 and 400 made up for "smoke"); the
-    adversary knows the membership of half of them and is scored on the rest. "excess" is above
+    2,000 members and 2,000 others of each data set, two seeds ("smoke": 200 made up); the adversary
+    knows the membership of half of them and is scored on the rest. "excess" is above
     the better of the two attacks on labels alone. Log loss, calibration error and the AUC of
     confidence for right answers are those of the non-members.
     """
