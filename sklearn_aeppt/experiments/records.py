@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._output_defense import OutputDefense
-from sklearn_aeppt.attacks import LiRAAttack, RMIAAttack, query
+from sklearn_aeppt.attacks import LiRAAttack, MIMAttack, RMIAAttack, query
 from sklearn_aeppt.experiments._data import made_up, tables
 from sklearn_aeppt.experiments.defenses import draw
 from sklearn_aeppt.experiments.protection import summary
@@ -70,7 +70,12 @@ class LabelOnly(OutputDefense):
 DEFENSES = {
     "labels only": LabelOnly,
     "none": None,
-    "AEPPT, step 1e-4": partial(AEPPTClassifier, step_size=1e-4, random_state=0),
+    "AEPPT, step 1e-4": partial(
+        AEPPTClassifier,
+        step_size=1e-4,
+        substitute=MIMAttack("substitute", max_epochs=30),
+        random_state=0,
+    ),
     "equalized, cost L1": partial(EqualizedClassifier, cost="l1", random_state=0),
     "equalized, cost log loss": partial(EqualizedClassifier, random_state=0),
     "the same, rows within 0.5": partial(EqualizedClassifier, record_delta=0.5, random_state=0),
@@ -124,7 +129,8 @@ def play(name, s, X, y, is_member, title, n_shadow, folder):
     )
     row = {"data": f"{name}: {title}", "seed": s}
     for attack, kind in ATTACKS.items():
-        fitted = kind(template, n_shadow=n_shadow, random_state=s)
+        # the same shadow models for both
+        fitted = kind(template, n_shadow=n_shadow, random_state=s, memory=folder)
         fitted.fit(view[known], is_member[known])
         score = fitted.decision_function(view[scored])
         row[attack] = float(balanced_accuracy_score(is_member[scored], score >= 0))
