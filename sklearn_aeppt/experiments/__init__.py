@@ -71,7 +71,7 @@ def run_experiment(
         for the paper's, ``NAME.png``; with a `dataset`, ``NAME-DATASET``.
     dataset : str or None, default=None
         Of the paper's experiments: "make_purchase" (None), "cifar100", "purchase100", "baskets",
-        "location30" or "texas100".
+        "location30" or "texas100". Of "equalized": one of its sets, None all of them.
     members : int or None, default=None
         Of the paper's experiments: how many; None is the data set's full scale.
     seeds : int or None, default=None

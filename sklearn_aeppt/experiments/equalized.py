@@ -41,6 +41,7 @@ def defenses(model, seed):
         "constant per label": _ConstantClassifier(model),
         "equalized, cost L1": EqualizedClassifier(model, cost="l1", **equalized),
         "equalized, cost log loss": EqualizedClassifier(model, cost="log_loss", **equalized),
+        "equalized, delta 0.05": EqualizedClassifier(model, delta=0.05, **equalized),
         "equalized for accuracy": EqualizedClassifier(model, protect="accuracy", **equalized),
         "equalized for accuracy, ordered 0.5": EqualizedClassifier(
             model, protect="accuracy", ordered=0.5, **equalized
@@ -53,12 +54,13 @@ def defenses(model, seed):
     }
 
 
-def run(scale="paper", seed=0, data=None, memory=None):
+def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
     """Return a row per defense, data set and seed, by the protocol of `defenses`.
 
     Data sets: the bit tables and images in `data` (1,500 members of location30, 6,000 of
-    walmart37, 3,000 of CIFAR-100), `make_purchase` (5,000 members) and, as answers without a
-    model, those published with MemGuard (1,000 members).
+    walmart37, 3,000 of CIFAR-100: a network trained to the end and one stopped early),
+    `make_purchase` (5,000 members) and, as answers without a model, those published with MemGuard
+    (1,000 members).
     """
     if scale != "paper":
         X, y = made_up(np.random.default_rng(seed), 400)
@@ -75,9 +77,14 @@ def run(scale="paper", seed=0, data=None, memory=None):
         ]
         if pictures is not None:
             sets.append(("cifar100", *draw(*pictures, 3000, s), ALEXNET))
+            early = {**ALEXNET, "max_epochs": 10}
+            sets.append(("cifar100-early", *draw(*pictures, 3000, s), early))
         if published is not None:
-            sets.append(("published answers", *published, None))
+            sets.append(("published", *published, None))
+        sets = [one for one in sets if dataset in (None, one[0])]
         jobs += [(name, s, *one, defenses, False) for name, *one in sets]
+    if not jobs:
+        raise ValueError(f"dataset={dataset!r}: no such set here, or not without data=FOLDER.")
     return play_all(jobs, memory)
 
 
