@@ -77,7 +77,7 @@ def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
         ]
         if pictures is not None:
             sets.append(("cifar100", *draw(*pictures, 3000, s), ALEXNET))
-            early = {**ALEXNET, "max_epochs": 10}
+            early = {**ALEXNET, "max_epochs": 16}
             sets.append(("cifar100-early", *draw(*pictures, 3000, s), early))
         if published is not None:
             sets.append(("published", *published, None))
