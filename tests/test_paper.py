@@ -70,6 +70,14 @@ def test_seeds_members_and_datasets_are_taken(out, tmp_path):
         run_experiment("speed", scale="smoke", out=out, dataset="cifar100")
 
 
+def test_the_mean_over_seeds_keeps_cases_apart(out):
+    """Defenses by their name though their step differs, and each number of classes by itself."""
+    for name, n_cases in (("table2", 3), ("table5", 4)):
+        tables = run_experiment(name, scale="smoke", out=out, seeds=2)["tables"]
+        means = tables["mean and standard deviation over seeds"]
+        assert len(means) == n_cases and all(row["seeds"] == 2 for row in means)
+
+
 @pytest.mark.parametrize("name", ["equalized", "frontier", "records"])
 def test_comparisons_run(name, out):
     if name == "frontier":

@@ -129,7 +129,8 @@ def audit(
     }
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
-    contenders, views = _prepare(target, X, y, attacks, ask, seed)
+    template = shadow_template(target) if attacks == "full" else None
+    contenders, views = _prepare(target, template, X, y, attacks, ask, seed)
     known, scored = train_test_split(
         np.arange(len(y)), test_size=0.5, stratify=is_member, random_state=split
     )
@@ -151,7 +152,10 @@ def audit(
         _row(contender, truth, said, score, floor)
         for contender, (said, score) in zip(contenders, done)
     ]
-    best = max((i for i, row in enumerate(rows) if row["adaptive"]), key=lambda i: _rank(rows[i]))
+    best = max(
+        (i for i, row in enumerate(rows) if row["adaptive"]),
+        key=lambda i: (rows[i]["accuracy"], rows[i]["auc"]),
+    )
     said, score = done[best]
     # for having picked the strongest of several
     corrected = 1 - (1 - CONFIDENCE) / sum(row["adaptive"] for row in rows)
@@ -159,7 +163,6 @@ def audit(
     members = np.flatnonzero(truth)
     at_risk = scored[members[np.argsort(-score[members], kind="stable")[:20]]]
     slices = {"class": y, "answer": np.where(right, "right", "wrong"), **slices}
-    template = shadow_template(target) if attacks == "full" else None
     return AuditReport(
         name=type(target).__name__ if name is None else name,
         rows=rows,
@@ -219,7 +222,7 @@ def _join(X_mem, y_mem, X_non, y_non):
     return X, y, is_member, ~twice
 
 
-def _prepare(target, X, y, attacks, ask, seed):
+def _prepare(target, template, X, y, attacks, ask, seed):
     """Return the attacks to run and the views that they need."""
     views = {"shown": query(target, X, y)}
     if isinstance(attacks, str):
@@ -237,7 +240,6 @@ def _prepare(target, X, y, attacks, ask, seed):
                 views["varied"] = query(target, X, y, **options)
             if isinstance(target, OutputDefense):
                 views["plain"] = query(target.estimator_, X, y)
-        template = shadow_template(target) if attacks == "full" else None
         return SUITES[attacks](seed, views=views, target=target, template=template), views
     named = attacks.items() if isinstance(attacks, dict) else ((str(a), a) for a in attacks)
     contenders = [Contender(name, attack) for name, attack in named]
@@ -273,7 +275,3 @@ def _row(contender, truth, said, score, floor):
         row[f"tpr_at_{fpr:g}_fpr"] = tpr_at_fpr(truth, score, fpr=fpr) if enough else None
     row["tnr_at_0.01_fnr"] = tnr_at_fnr(truth, score, fnr=0.01) if n_mem >= 1000 else None
     return row
-
-
-def _rank(row):
-    return row["accuracy"], row["auc"]

@@ -10,6 +10,9 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt._records import number_records
 
+#: The paper's AlexNet for images of 32 by 32.
+ALEXNET = {"architecture": "alexnet", "activation": "relu", "lr": 0.001, "batch_size": 64}
+
 
 def made_up(rng, n):
     """Return n sparse binary records in 10 classes whose labels are half noise."""

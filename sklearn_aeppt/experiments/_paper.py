@@ -22,6 +22,7 @@ from sklearn_aeppt.datasets import (
     make_purchase,
     purchase_classes,
 )
+from sklearn_aeppt.experiments._data import ALEXNET
 from sklearn_aeppt.metrics import label_only_floor, perturbation_size
 from sklearn_aeppt.networks import NetworkClassifier
 
@@ -34,7 +35,6 @@ MEMBERS = {
 FETCH = {
     "purchase100": fetch_purchase100, "texas100": fetch_texas100, "location30": fetch_location30,
 }  # fmt: skip
-ALEXNET = {"architecture": "alexnet", "activation": "relu", "lr": 0.001, "batch_size": 64}
 SMOKE = {"hidden": (64,), "lr": 0.01, "max_epochs": 20}
 
 

@@ -22,7 +22,7 @@ from sklearn_aeppt.defenses import (
     TemperatureClassifier,
     TopKClassifier,
 )
-from sklearn_aeppt.experiments._data import images, made_up, tables
+from sklearn_aeppt.experiments._data import ALEXNET, images, made_up, tables
 from sklearn_aeppt.experiments.protection import summary
 from sklearn_aeppt.metrics import (
     expected_calibration_error,
@@ -31,13 +31,7 @@ from sklearn_aeppt.metrics import (
 )
 from sklearn_aeppt.networks import NetworkClassifier
 
-ALEXNET = {
-    "architecture": "alexnet",
-    "activation": "relu",
-    "lr": 0.001,
-    "batch_size": 64,
-    "max_epochs": 60,
-}
+LONG_ALEXNET = {**ALEXNET, "max_epochs": 60}
 
 
 def output_defenses(model, seed):
@@ -86,7 +80,7 @@ def run(scale="paper", seed=0, data=None, memory=None):
         jobs += [(name, s, *draw(X, y, n, s), net) for name, (X, y) in pools.items()]
     pictures = None if data is None or smoke else images(data)
     if pictures is not None:
-        jobs.append(("cifar100", seed, *draw(*pictures, 3000, seed), ALEXNET))
+        jobs.append(("cifar100", seed, *draw(*pictures, 3000, seed), LONG_ALEXNET))
     return play_all(jobs, memory)
 
 
@@ -131,8 +125,6 @@ def play(name, s, X, y, is_member, net, defenses=output_defenses, trained=True):
             for attack, fit in retrained(s).items()
         }
         strongest = max(accuracy.values())
-        q, index = shown["proba"][~truth].astype(np.float64), shown["label"][~truth]
-        q /= q.sum(axis=1, keepdims=True)  # views are float32, log_loss is strict
         return {
             "data": f"{name}: {title}",
             "seed": s,
@@ -146,9 +138,7 @@ def play(name, s, X, y, is_member, net, defenses=output_defenses, trained=True):
             "excess over the floor": float(strongest - floor),
             "labels kept": float((shown["proba"].argmax(1) == plain["proba"].argmax(1)).mean()),
             "mean L1": perturbation_size(plain["proba"], shown["proba"]),
-            "log loss": float(log_loss(index, q, labels=np.arange(q.shape[1]))),
-            "ECE": expected_calibration_error(index, q),
-            "AUC of confidence": float(roc_auc_score(right[~truth], q.max(axis=1))),
+            **usefulness(shown, ~truth),
             "ms per 1,000 records": 1e6 * seconds / len(judged),
         }
 
@@ -175,6 +165,17 @@ def play(name, s, X, y, is_member, net, defenses=output_defenses, trained=True):
         pred = other_model.predict(X[judged])
         out.append(judge(title, shown, plain, fixed, pred, 0.0))
     return out
+
+
+def usefulness(shown, rows):
+    """Return log loss, calibration error and the AUC of confidence for right answers."""
+    q, label = shown["proba"][rows].astype(np.float64), shown["label"][rows]
+    q /= q.sum(axis=1, keepdims=True)  # views are float32, log_loss is strict
+    return {
+        "log loss": float(log_loss(label, q, labels=np.arange(q.shape[1]))),
+        "ECE": expected_calibration_error(label, q),
+        "AUC of confidence": float(roc_auc_score(q.argmax(axis=1) == label, q.max(axis=1))),
+    }
 
 
 def retrained(seed):

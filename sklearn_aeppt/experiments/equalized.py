@@ -7,8 +7,8 @@ import numpy as np
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._output_defense import OutputDefense
 from sklearn_aeppt.datasets import make_purchase
-from sklearn_aeppt.experiments._data import images, made_up, tables
-from sklearn_aeppt.experiments.defenses import ALEXNET, draw, output_defenses, play_all
+from sklearn_aeppt.experiments._data import ALEXNET, images, made_up, tables
+from sklearn_aeppt.experiments.defenses import LONG_ALEXNET, draw, output_defenses, play_all
 
 MEMBERS = {"location30": 1500, "walmart37": 6000}
 OTHERS = ("AEPPT, auto", "MemGuard", "rounding, 2 decimals", "top 1", "temperature 5")
@@ -76,7 +76,7 @@ def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
             (name, *draw(X, y, MEMBERS.get(name, 5000), s), {}) for name, (X, y) in pools.items()
         ]
         if pictures is not None:
-            sets.append(("cifar100", *draw(*pictures, 3000, s), ALEXNET))
+            sets.append(("cifar100", *draw(*pictures, 3000, s), LONG_ALEXNET))
             early = {**ALEXNET, "max_epochs": 16}
             sets.append(("cifar100-early", *draw(*pictures, 3000, s), early))
         if published is not None:

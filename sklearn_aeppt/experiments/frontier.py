@@ -50,9 +50,10 @@ def run(scale="paper", seed=0, data=None):
 def family(model, seed):
     """Return the defenses, and the equalized one for several delta."""
     found = defenses(model, seed)
-    for cost in ("l1", "log_loss"):
-        del found[f"equalized, cost {'L1' if cost == 'l1' else 'log loss'}"]
+    for cost, title in (("l1", "equalized, cost L1"), ("log_loss", "equalized, cost log loss")):
+        del found[title]
         for delta in DELTAS:
-            name = f"equalized, cost {'L1' if cost == 'l1' else 'log loss'} (delta {delta:g})"
-            found[name] = EqualizedClassifier(model, cost=cost, delta=delta, random_state=seed)
+            found[f"{title} (delta {delta:g})"] = EqualizedClassifier(
+                model, cost=cost, delta=delta, random_state=seed
+            )
     return found

@@ -12,6 +12,9 @@ from sklearn_aeppt.experiments.protection import summary
 CLASSES = (2, 10, 20, 50, 100)
 HEADLINE = ("table2", "table3", "table4")  # three seeds unless told; one for the others
 FACTS = ("data", "seed", "members", "non-members")
+TELLING = (
+    "classes", "step", "defense", "MIM", "adaptive attack", "share", "shown", "iteration", "record",
+)  # fmt: skip
 
 
 def run(
@@ -69,31 +72,30 @@ def _new_figure():
 
 
 def _case(row):
-    """Return (what tells the rows of a game apart, its value): the first entry after the facts."""
-    keys = [key for key in row if key not in FACTS]
-    own = [k for k in ("classes", "step", "defense", "MIM", "adaptive attack", "share", "shown",
-                       "iteration", "record") if k in keys]  # fmt: skip
-    return ", ".join(str(row[k]) if isinstance(row[k], str) else f"{k} {row[k]:g}" for k in own)
+    """Return what tells a row apart from the others of its game, as text."""
+    own = [key for key in TELLING if key in row]
+    if "defense" in own:  # its step is chosen anew for each seed: a figure, no setting
+        own = [key for key in own if key != "step"]
+    return ", ".join(row[k] if isinstance(row[k], str) else f"{k} {row[k]:g}" for k in own)
 
 
 def _by_case(rows):
     """Return rows whose "data" names the case too, with figures only after the seed."""
-    out = []
-    for row in rows:
-        figures = {
-            k: v for k, v in row.items() if k not in FACTS and isinstance(v, (int, float, bool))
+    return [
+        {
+            "data": f"{row['data']}: {_case(row)}",
+            "seed": row["seed"],
+            **{k: v for k, v in row.items() if k not in FACTS and isinstance(v, (int, float))},
         }
-        named = {k: v for k, v in row.items() if k == "defense"}
-        title = ": ".join([row["data"], named.get("defense") or _case(row)])
-        out.append({"data": title, "seed": row["seed"], **figures})
-    return out
+        for row in rows
+    ]
 
 
 def draw_rows(rows, figure):
-    """Draw every accuracy of the rows, with the floor: lines over steps, points elsewhere."""
+    """Draw the mean over seeds of every accuracy of the rows, with the floor."""
     ax = figure.subplots()
     first = [row for row in rows if row["seed"] == rows[0]["seed"]]
-    cases = [_case(row) for row in first]
+    cases = list(dict.fromkeys(map(_case, rows)))
     hidden = {*FACTS, "train accuracy", "test accuracy", "label-only floor", "labels kept"}
     drawn = [
         key for key, value in first[0].items()
@@ -101,12 +103,9 @@ def draw_rows(rows, figure):
         and any(word in key for word in ("accuracy", "MIM", "retrained"))
     ]  # fmt: skip
     for i, key in enumerate(drawn):
-        mean = [
-            np.mean([row[key] for row in rows if _case(row) == case]) if case in cases else np.nan
-            for case in dict.fromkeys(cases)
-        ]
+        mean = [np.mean([row[key] for row in rows if _case(row) == case]) for case in cases]
         ax.plot(100 * np.array(mean), range(len(mean)), "osD^v<>"[i % 7], label=key)
-    ax.set_yticks(range(len(dict.fromkeys(cases))), list(dict.fromkeys(cases)))
+    ax.set_yticks(range(len(cases)), cases)
     ax.invert_yaxis()
     floor = 100 * np.mean([row["label-only floor"] for row in rows])
     ax.axvline(floor, color="0.2", lw=1, ls="--", label=f"label alone: {floor:.1f} %")

@@ -4,7 +4,6 @@ import numpy as np
 from scipy.stats import ks_2samp
 from sklearn.model_selection import train_test_split
 
-from sklearn_aeppt._answers import Answers
 from sklearn_aeppt.defenses import RoundingClassifier, TemperatureClassifier, TopKClassifier
 from sklearn_aeppt.displays import ClassCdfDisplay, IterationLossDisplay, PerturbationDisplay
 from sklearn_aeppt.experiments.paper_tables import STEPS, mims
@@ -72,7 +71,7 @@ def figure6(game, figure):
         }  # fmt: skip
 
 
-def figure7(game, figure):
+def figure7(game):
     """The share of the records whose membership the adversary knows: a half, a fourth, a tenth."""
     shown = game.show(game.defend())
     for share in (0.5, 0.25, 0.1):
@@ -90,7 +89,7 @@ def figure7(game, figure):
         }  # fmt: skip
 
 
-def figure8(game, figure):
+def figure8(game):
     """MIM1 to MIM3 for each step size."""
     attackers = mims(game)
     for step in (0.0, *STEPS):
@@ -101,22 +100,18 @@ def figure8(game, figure):
         }  # fmt: skip
 
 
-def figure9(game, figure):
+def figure9(game):
     """Other defenses of the answers beside AEPPT."""
-    own = Answers(np.arange(game.p.shape[1]))
+    own = game.model
     defenses = {
-        "AEPPT": game.defend(),
-        **{
-            name: defense.fit(game.p, game.y, is_member=game.is_member)
-            for name, defense in {
-                "rounding, 3 decimals": RoundingClassifier(own, decimals=3),
-                "rounding, 2 decimals": RoundingClassifier(own, decimals=2),
-                "top 3": TopKClassifier(own, k=min(3, game.p.shape[1])),
-                "top 1": TopKClassifier(own, k=1),
-                "temperature 5": TemperatureClassifier(own, temperature=5.0),
-            }.items()
-        },
+        "rounding, 3 decimals": RoundingClassifier(own, decimals=3),
+        "rounding, 2 decimals": RoundingClassifier(own, decimals=2),
+        "top 3": TopKClassifier(own, k=min(3, game.p.shape[1])),
+        "top 1": TopKClassifier(own, k=1),
+        "temperature 5": TemperatureClassifier(own, temperature=5.0),
     }
+    for defense in defenses.values():
+        defense.fit(game.p, game.y, is_member=game.is_member)
     yield {**game.target, "defense": "none", **game.outcome(game.plain)}
-    for name, defense in defenses.items():
+    for name, defense in {"AEPPT": game.defend(), **defenses}.items():
         yield {**game.target, "defense": name, **game.outcome(game.show(defense))}

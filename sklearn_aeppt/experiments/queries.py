@@ -8,7 +8,7 @@ from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import EqualizedClassifier
-from sklearn_aeppt.attacks import BitFlips, GaussianNoise
+from sklearn_aeppt.audit._suites import variation
 from sklearn_aeppt.experiments._data import games
 from sklearn_aeppt.experiments.protection import summary
 from sklearn_aeppt.metrics import attack_accuracy_interval, label_only_floor
@@ -40,8 +40,7 @@ def run(scale="paper", seed=0, data=None):
         few = np.random.default_rng(s).permutation(len(X))[:N_SCORED]
         X, y, is_member = X[few], y[few], is_member[few]
         label = np.searchsorted(model.classes_, y)
-        binary = ((X == 0) | (X == 1)).all()
-        vary = BitFlips(2 / X.shape[1]) if binary else GaussianNoise(0.1 * float(X.std()))
+        vary = variation(X)
         rng = np.random.RandomState(s)
         one = model.predict_proba(X)
         mean = {key: np.zeros_like(one) for key in shown}

@@ -7,7 +7,7 @@ import numpy as np
 from joblib import Memory, Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.validation import check_memory
@@ -17,9 +17,9 @@ from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._output_defense import OutputDefense
 from sklearn_aeppt.attacks import LiRAAttack, MIMAttack, RMIAAttack, query
 from sklearn_aeppt.experiments._data import made_up, tables
-from sklearn_aeppt.experiments.defenses import draw
+from sklearn_aeppt.experiments.defenses import draw, usefulness
 from sklearn_aeppt.experiments.protection import summary
-from sklearn_aeppt.metrics import expected_calibration_error, perturbation_size, tpr_at_fpr
+from sklearn_aeppt.metrics import perturbation_size, tpr_at_fpr
 
 ATTACKS: dict = {"LiRA": LiRAAttack, "RMIA": RMIAAttack}
 
@@ -98,8 +98,10 @@ def run(scale="paper", seed=0, data=None, memory=None):
     memory = check_memory(memory)
     jobs = []
     for s in range(seed, seed + (1 if smoke else 2)):
-        pools = {"made-up": made_up(np.random.default_rng(s), 2 * n)}
-        pools = pools if data is None else tables(data)
+        if data is None:
+            pools = {"made-up": made_up(np.random.default_rng(s), 2 * n)}
+        else:
+            pools = tables(data)
         for name, (X, y) in pools.items():
             sides = draw(X, y, n, s)
             jobs += [(name, s, *sides, title, n_shadow, memory.location) for title in DEFENSES]
@@ -117,7 +119,7 @@ def run(scale="paper", seed=0, data=None, memory=None):
 
 def play(name, s, X, y, is_member, title, n_shadow, folder):
     """Return the row of one data set, seed and defense."""
-    template = model = Remembered(folder)
+    template = Remembered(folder)
     model = clone(template).fit(X[is_member], y[is_member])
     target, plain = model, query(model, X, y)
     if DEFENSES[title] is not None:
@@ -135,15 +137,9 @@ def play(name, s, X, y, is_member, title, n_shadow, folder):
         score = fitted.decision_function(view[scored])
         row[attack] = float(balanced_accuracy_score(is_member[scored], score >= 0))
         row[f"{attack}, TPR at 1 % FPR"] = tpr_at_fpr(is_member[scored], score, fpr=0.01)
-    q = view["proba"][~is_member].astype(np.float64)
-    q /= q.sum(axis=1, keepdims=True)  # views are float32, log_loss is strict
-    index = view["label"][~is_member]
-    right = q.argmax(axis=1) == index
     return {
         **row,
         "excess": np.nan,
         "mean L1": perturbation_size(plain["proba"], view["proba"]),
-        "log loss": float(log_loss(index, q, labels=np.arange(q.shape[1]))),
-        "ECE": expected_calibration_error(index, q),
-        "AUC of confidence": float(roc_auc_score(right, q.max(axis=1))),
+        **usefulness(view, ~is_member),
     }

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._mim import ARCHITECTURES, BalancedLoss, ThreeBranch
 from sklearn_aeppt.attacks import MIMAttack
 
@@ -43,7 +44,9 @@ def time_equalized(n, rounds, seed):
     is_member = np.arange(n) < n // 2
     y = np.where(is_member | (rng.random(n) < 0.7), p.argmax(axis=1), rng.integers(K, size=n))
     start = time.perf_counter()
-    defense = EqualizedClassifier(Answers(), random_state=seed).fit(p, y, is_member=is_member)
+    defense = EqualizedClassifier(Answers(np.arange(K)), random_state=seed).fit(
+        p, y, is_member=is_member
+    )
     fit, asked, times = time.perf_counter() - start, p[::2].copy(), []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -60,22 +63,14 @@ def confident_vectors(n, rng):
     return rng.dirichlet(np.full(K, 0.02), n).astype(np.float32)
 
 
-class Answers:
-    """A model whose records are its answers."""
-
-    classes_ = np.arange(K)
-
-    def predict_proba(self, X):
-        """Return X."""
-        return X
-
-
 def fitted_defense(seed, n):
     """Return a defense fitted on n made-up answers of K classes a side."""
     rng = np.random.default_rng(seed)
     members, non_members = confident_vectors(n, rng), 0.7 * confident_vectors(n, rng) + 0.3 / K
     substitute = MIMAttack("substitute", max_epochs=5)
-    defense = AEPPTClassifier(Answers(), step_size=STEP, substitute=substitute, random_state=seed)
+    defense = AEPPTClassifier(
+        Answers(np.arange(K)), step_size=STEP, substitute=substitute, random_state=seed
+    )
     return defense.fit(members, non_members.astype(np.float32))
 
 
