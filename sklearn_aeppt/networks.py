@@ -1,9 +1,14 @@
 """The paper's target networks behind a scikit-learn face."""
 
+import json
+import os
+import zipfile
 from copy import deepcopy
 from itertools import pairwise
 from numbers import Integral, Real
+from pathlib import Path
 
+import joblib
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -11,7 +16,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-from skorch.callbacks import ProgressBar
+from skorch.callbacks import Callback, ProgressBar
+from skorch.history import History
 from torch import nn
 
 from sklearn_aeppt._mim import TensorBatches, _linear, _Net
@@ -63,6 +69,7 @@ class AlexNet(nn.Sequential):
             *([_Dropout(dropout, generator)] if dropout else []),
             _linear(256, n_classes, generator),
         )
+        self.to(memory_format=torch.channels_last)  # bfloat16 trains a third faster so
 
 
 class _Images(nn.Module):
@@ -83,10 +90,14 @@ class _Dropout(nn.Module):
     def forward(self, X):
         if not self.training:
             return X
-        if self.generator is None:
-            self.generator = torch.Generator(X.device).manual_seed(self.seed)
-        kept = torch.rand(X.shape, device=X.device, generator=self.generator) >= self.share
+        kept = torch.rand(X.shape, device=X.device, generator=self.draws(X.device)) >= self.share
         return X * kept / (1 - self.share)
+
+    def draws(self, device):
+        """Return the layer's generator."""
+        if self.generator is None:
+            self.generator = torch.Generator(device).manual_seed(self.seed)
+        return self.generator
 
     def __getstate__(self):  # a generator can be neither copied nor pickled everywhere
         return {**self.__dict__, "generator": None}
@@ -122,6 +133,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         Governs weights, batches and dropout. Global generators are left alone.
     verbose : int, default=0
         1 shows a progress bar over the batches of each epoch.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the products in training: bfloat16 takes about half the time where the processor has
+        it. Weights are float32 and answers float64 in both.
+    checkpoint : path-like or None, default=None
+        File that holds the training after each epoch. A fit that was cut off goes on from it if
+        parameters and records are the same, to the same network; any other starts anew and
+        overwrites it. It is read without running code in it.
 
     Attributes
     ----------
@@ -159,6 +177,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         "device": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "precision": [StrOptions({"float32", "bfloat16"})],
+        "checkpoint": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -175,6 +195,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         device="cpu",
         random_state=None,
         verbose=0,
+        precision="float32",
+        checkpoint=None,
     ):
         self.architecture = architecture
         self.hidden = hidden
@@ -187,6 +209,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.precision = precision
+        self.checkpoint = checkpoint
 
     def fit(self, X, y):
         """Train the network.
@@ -203,7 +227,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         X, classes, index = self._read_training(X, y)
-        net = self._build_net(_Net, X.shape[1], len(classes))
+        callbacks = []
+        if self.checkpoint is not None:
+            same = {**self.get_params(), "checkpoint": None, "verbose": 0}
+            callbacks = [_Resume(Path(self.checkpoint), joblib.hash([same, X, index]))]
+        net = self._build_net(_TargetNet, X.shape[1], len(classes), callbacks)
+        net.precision = getattr(torch, self.precision)
         return self._train(net, X, classes, index)
 
     def _read_training(self, X, y):
@@ -224,7 +253,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = classes
         return self
 
-    def _build_net(self, kind, n_features, n_classes, **options):
+    def _build_net(self, kind, n_features, n_classes, callbacks=(), **options):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return kind(
             MODULES[self.architecture],
@@ -245,7 +274,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             iterator_train__shuffle=True,
             iterator_train__generator=torch.Generator().manual_seed(seed),
             train_split=None,
-            callbacks=[ProgressBar()] if self.verbose else [],
+            callbacks=[*callbacks, *([ProgressBar()] if self.verbose else [])],
             callbacks__print_log=None,
             device=self.device,
             verbose=self.verbose,
@@ -282,3 +311,59 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
                 f"architecture='alexnet' takes images of shape {IMAGE}, {np.prod(IMAGE)} pixels a "
                 f"row, got {X.shape[1]} feature(s): use architecture='fully_connected'."
             )
+
+
+class _TargetNet(_Net):
+    """skorch's net, whose products may be of less precision than its weights."""
+
+    precision = torch.float32
+
+    def infer(self, x, **fit_params):
+        lower = self.precision != torch.float32
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=lower):
+            return super().infer(x, **fit_params).float()
+
+
+class _Resume(Callback):
+    """Keeps the training in a file after each epoch, and takes it up from there."""
+
+    def __init__(self, file, key):
+        self.file = file
+        self.key = key
+
+    def on_epoch_end(self, net, **kwargs):
+        state = {
+            "key": self.key,
+            "module": net.module_.state_dict(),
+            "optimizer": net.optimizer_.state_dict(),
+            "history": json.dumps(net.history, default=float),
+            "draws": [generator.get_state() for generator in self._draws(net)],
+        }
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        part = self.file.with_name(self.file.name + ".part")
+        torch.save(state, part)
+        part.replace(self.file)  # whoever is cut off here still has the epoch before
+
+    def on_train_begin(self, net, **kwargs):
+        if not self.file.exists():
+            return
+        if not zipfile.is_zipfile(self.file):
+            raise ValueError(
+                f"checkpoint={self.file}: the file of that name is no checkpoint. Delete it or "
+                "choose another name."
+            )
+        state = torch.load(self.file, map_location=net.device, weights_only=True)
+        if state["key"] != self.key:
+            return
+        net.module_.load_state_dict(state["module"])
+        net.optimizer_.load_state_dict(state["optimizer"])
+        for generator, draws in zip(self._draws(net), state["draws"], strict=True):
+            generator.set_state(draws.cpu())
+        net.history = History(json.loads(state["history"]))
+        net.max_epochs -= len(net.history)
+
+    def _draws(self, net):
+        """Return the generators of the training: of the batches and of each dropout."""
+        layers = [m for m in net.module_.modules() if isinstance(m, _Dropout)]
+        return [net.iterator_train__generator, *(m.draws(net.device) for m in layers)]

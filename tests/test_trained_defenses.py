@@ -22,7 +22,7 @@ from sklearn_aeppt.defenses import (
     TemperatureClassifier,
     TopKClassifier,
 )
-from sklearn_aeppt.networks import NetworkClassifier
+from sklearn_aeppt.networks import NetworkClassifier, _Resume
 
 NET = {"hidden": (32,), "lr": 0.01, "max_epochs": 40, "random_state": 0}
 STACK = [("nb", GaussianNB()), ("forest", RandomForestClassifier(n_estimators=10))]
@@ -148,6 +148,41 @@ def test_alexnet_takes_images_in_both_forms():
     np.testing.assert_array_equal(net.predict(X), net.predict(X.reshape(60, -1)))
     with pytest.raises(ValueError, match="architecture='alexnet' takes images of shape"):
         net.fit(X[..., 0].reshape(60, -1), y)
+
+
+@pytest.mark.parametrize("params", [{}, {"dropout": 0.3}, {"precision": "bfloat16"}])
+def test_a_training_that_was_cut_off_goes_on_to_the_same_network(
+    noisy, tmp_path, monkeypatch, params
+):
+    X, _, y, _ = noisy
+    net = NetworkClassifier(**{**NET, **params, "max_epochs": 5, "random_state": 0})
+    file = tmp_path / "new" / "net.pt"
+    halting = clone(net).set_params(checkpoint=file)
+    save, saved = _Resume.on_epoch_end, []
+
+    def halt(self, net, **kwargs):
+        save(self, net, **kwargs)
+        saved.append(file.read_bytes())
+        if len(saved) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Resume, "on_epoch_end", halt)
+        with pytest.raises(KeyboardInterrupt):
+            halting.fit(X, y)
+    whole, resumed = net.fit(X, y), halting.fit(X, y)
+    assert len(resumed.history_) == 5
+    assert resumed.history_[2, "dur"] != whole.history_[2, "dur"]  # taken up, not trained again
+    np.testing.assert_array_equal(whole.predict_proba(X), resumed.predict_proba(X))
+
+    other = clone(halting).set_params(random_state=1).fit(X, y)  # the file is of another training
+    expected = clone(net).set_params(random_state=1).fit(X, y)
+    np.testing.assert_array_equal(other.predict_proba(X), expected.predict_proba(X))
+
+    file.write_text("a report that somebody still needs")
+    with pytest.raises(ValueError, match="checkpoint=.* no checkpoint"):
+        halting.fit(X, y)
+    assert file.read_text() == "a report that somebody still needs"
 
 
 def test_shadow_models_of_trained_defenses(noisy):
