@@ -85,7 +85,7 @@ def race(name, X, y, is_member, n_shadow, n_rounds):
     models = {
         "logistic regression": LogisticRegression(max_iter=200),
         "forest": RandomForestClassifier(random_state=0),
-        "64 units, 10 epochs": MLPClassifier((64,), learning_rate_init=0.01, max_iter=10),
+        "32 units, 10 epochs": MLPClassifier((32,), learning_rate_init=0.004, max_iter=10),
         "128 units, 30 epochs": MLPClassifier((128,), max_iter=30),
     }
     for kind, model in models.items():
