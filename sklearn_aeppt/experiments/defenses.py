@@ -49,15 +49,20 @@ def output_defenses(model, seed):
 
 def trained_defenses(net):
     """Return name -> unfitted model, each a change of the training of the network with `net`."""
-    plain, seed = NetworkClassifier(**net), net["random_state"]
-    forest = RandomForestClassifier(random_state=seed)
+    seed = net["random_state"]
+
+    def stacking(network, leaf):
+        forest = RandomForestClassifier(min_samples_leaf=leaf, random_state=seed)
+        models = [("network", NetworkClassifier(**network)), ("forest", forest)]
+        return ModelStackingClassifier(models, random_state=seed)
+
     return {
         "dropout 0.5": DropoutClassifier(0.5, **net),
         "weight decay 0.001": NetworkClassifier(**{**net, "weight_decay": 0.001}),
-        "stacking": ModelStackingClassifier(
-            [("network", plain), ("forest", forest)], random_state=seed
-        ),
-        "adversarial regularization": AdversarialRegularizationClassifier(3.0, **net),
+        "stacking": stacking(net, 1),
+        "stacking, 20 epochs and leaves of 5": stacking({**net, "max_epochs": 20}, 5),
+        "adversarial regularization, alpha 3": AdversarialRegularizationClassifier(3.0, **net),
+        "adversarial regularization, alpha 6": AdversarialRegularizationClassifier(6.0, **net),
     }
 
 
