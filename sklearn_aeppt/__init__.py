@@ -6,8 +6,9 @@ non-members the same distribution. ``sklearn_aeppt.attacks`` holds the adversari
 ``sklearn_aeppt.metrics`` and ``sklearn_aeppt.displays`` what to judge them by.
 """
 
+__version__ = "0.1.0"  # first: the modules below note it in what is saved
+
 from sklearn_aeppt._aeppt import AEPPTClassifier
 from sklearn_aeppt._equalized import EqualizedClassifier
 
-__version__ = "0.1.0"
 __all__ = ["AEPPTClassifier", "EqualizedClassifier"]

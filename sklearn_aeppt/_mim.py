@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sklearn_aeppt._query import check_membership, read_view
+from sklearn_aeppt._saved_module import SavedModule
 from sklearn_aeppt._score_attack import LogitAttack
 
 #: Widths of the hidden layers of each branch; a further architecture costs one line.
@@ -61,6 +62,9 @@ class ThreeBranch(nn.Module):
 
     def __init__(self, n_classes, prediction, label, joint, seed=0):
         super().__init__()
+        self.arguments = {
+            "n_classes": n_classes, "prediction": prediction, "label": label, "joint": joint,
+        }  # fmt: skip
         generator = torch.Generator().manual_seed(seed)
 
         def stack(widths):
@@ -137,7 +141,7 @@ class TensorBatches:
             yield {key: value[rows] for key, value in self.X.items()}, self.y[rows]
 
 
-class MIMAttack(LogitAttack):
+class MIMAttack(SavedModule, LogitAttack):
     """Learned membership inference attack: the paper's networks over what the adversary sees.
 
     Also what `AEPPTClassifier` takes as its `substitute`. Members and non-members count with
@@ -197,6 +201,7 @@ class MIMAttack(LogitAttack):
     True
     """
 
+    _kinds = (ThreeBranch,)
     _parameter_constraints: dict = {
         "architecture": [StrOptions(set(ARCHITECTURES))],
         "loss": [StrOptions({"cross_entropy", "l2"})],

@@ -1,5 +1,6 @@
 """What every output defense shares: three forms of fit, the label kept, nothing that leaks."""
 
+import warnings
 from copy import deepcopy
 from dataclasses import dataclass
 from numbers import Real
@@ -20,6 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
 from tqdm.auto import tqdm
 
+from sklearn_aeppt import __version__
 from sklearn_aeppt._compat import check_feature_names, check_n_features, clone_parametrized
 from sklearn_aeppt._query import find_labels
 
@@ -304,6 +306,22 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimator_")
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_sklearn_aeppt_version": __version__}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        saved = state.pop("_sklearn_aeppt_version", "an unknown version")
+        if saved != __version__:
+            warnings.warn(
+                f"This {type(self).__name__} was saved by sklearn-aeppt {saved} and is loaded by "
+                f"{__version__}: its answers may differ. Fit it again, or load it with the version "
+                "that saved it.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
 
     def __sklearn_clone__(self):
         """Clone like any estimator, but keep a fitted `estimator` as it is.

@@ -14,11 +14,16 @@ from sklearn.base import clone
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import (
+    assert_all_finite,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
 from sklearn.utils._param_validation import Interval, Options, StrOptions, validate_params
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from sklearn_aeppt._output_defense import is_fitted
+from sklearn_aeppt._output_defense import check_proba, is_fitted
 
 __all__ = [
     "attack_accuracy_interval",
@@ -550,6 +555,8 @@ def perturbation_size(p, q, ord=1, *, per_record=False):
             f"p has shape {p.shape} and q {q.shape}: both must be (n_records, n_classes), alike "
             "and not empty."
         )
+    assert_all_finite(p, input_name="p")
+    assert_all_finite(q, input_name="q")
     change = np.subtract(p, q, dtype=np.result_type(p, q, np.float32))
     size = np.linalg.norm(change, ord=ord, axis=1)
     return size if per_record else float(size.mean(dtype=np.float64))
@@ -578,6 +585,11 @@ def expected_calibration_error(y, proba, n_bins=15, *, classes=None):
     -------
     error : float in [0, 1]
 
+    Raises
+    ------
+    ValueError
+        If `proba` holds no probability vectors, `y` has another length or an unknown class.
+
     References
     ----------
     Guo, Pleiss, Sun, Weinberger (2017), "On calibration of modern neural networks", Eq. 3.
@@ -588,10 +600,8 @@ def expected_calibration_error(y, proba, n_bins=15, *, classes=None):
     >>> round(expected_calibration_error([0, 1, 1, 1], [[0.75, 0.25]] * 4), 6)
     0.5
     """
-    y, proba = column_or_1d(y), np.asarray(proba)
+    y, proba = column_or_1d(y), check_proba(proba, source="proba")
     check_consistent_length(y, proba)
-    if proba.ndim != 2:
-        raise ValueError(f"proba has shape {proba.shape}: it must be (n_records, n_classes).")
     classes = np.arange(proba.shape[1]) if classes is None else np.asarray(classes)
     if len(classes) != proba.shape[1]:
         raise ValueError(

@@ -21,11 +21,19 @@ from skorch.history import History
 from torch import nn
 
 from sklearn_aeppt._mim import TensorBatches, _linear, _Net
+from sklearn_aeppt._saved_module import SavedModule
 
 __all__ = ["NetworkClassifier"]
 
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
 IMAGE = (32, 32, 3)
+
+
+def _arguments(n_features, n_classes, hidden, activation, dropout, seed):
+    return {
+        "n_features": n_features, "n_classes": n_classes, "hidden": hidden,
+        "activation": activation, "dropout": dropout, "seed": seed,
+    }  # fmt: skip
 
 
 class FullyConnected(nn.Sequential):
@@ -38,6 +46,7 @@ class FullyConnected(nn.Sequential):
             layers += [_linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
             layers += [_Dropout(dropout, generator)] if dropout else []
         super().__init__(*layers, _linear((n_features, *hidden)[-1], n_classes, generator))
+        self.arguments = _arguments(n_features, n_classes, hidden, activation, dropout, seed)
 
 
 class AlexNet(nn.Sequential):
@@ -70,6 +79,7 @@ class AlexNet(nn.Sequential):
             _linear(256, n_classes, generator),
         )
         self.to(memory_format=torch.channels_last)  # bfloat16 trains a third faster so
+        self.arguments = _arguments(n_features, n_classes, hidden, activation, dropout, seed)
 
 
 class _Images(nn.Module):
@@ -106,7 +116,7 @@ class _Dropout(nn.Module):
 MODULES = {"fully_connected": FullyConnected, "alexnet": AlexNet}
 
 
-class NetworkClassifier(ClassifierMixin, BaseEstimator):
+class NetworkClassifier(SavedModule, ClassifierMixin, BaseEstimator):
     """Neural network classifier: the paper's targets, and what the trained defenses start from.
 
     Parameters
@@ -165,6 +175,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     True
     """
 
+    _kinds = (FullyConnected, AlexNet)
     _parameter_constraints: dict = {
         "architecture": [StrOptions(set(MODULES))],
         "hidden": [tuple, list],

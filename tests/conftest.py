@@ -9,6 +9,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import MIMAttack
 
+collect_ignore = ["fuzz.py"]  # a command of its own, which needs atheris
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_torch_thread():

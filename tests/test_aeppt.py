@@ -355,6 +355,27 @@ def test_persistence(overfit, defended, dump):
     np.testing.assert_array_equal(loaded.predict_proba(X), defended.predict_proba(X))
 
 
+@pytest.mark.parametrize("kind", ["pickle", "skops"])
+def test_a_model_of_another_version_warns(defended, monkeypatch, tmp_path, kind):
+    if kind == "skops":
+        io = pytest.importorskip("skops.io")
+        save = io.dumps
+
+        def load(data):
+            return io.loads(data, trusted=io.get_untrusted_types(data=data))
+    else:
+        save, load = pickle.dumps, pickle.loads
+    with monkeypatch.context() as patch:
+        patch.setattr("sklearn_aeppt._output_defense.__version__", "0.0.9")
+        saved = save(defended)
+        load(saved)  # of the same version: no warning, which would be an error here
+    with pytest.warns(UserWarning, match=r"saved by sklearn-aeppt 0\.0\.9 and is loaded by"):
+        loaded = load(saved)
+    assert not hasattr(loaded, "_sklearn_aeppt_version")
+    p = np.full((1, 4), 0.25)
+    np.testing.assert_array_equal(loaded.perturb(p), defended.perturb(p))
+
+
 def test_the_key_is_not_printed(defended):
     shown = repr(defended) + str(defended) + defended._repr_html_()
     assert defended._key.hex() not in shown and repr(defended._key) not in shown

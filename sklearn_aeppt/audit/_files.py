@@ -5,15 +5,21 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, defenses
+import sklearn_aeppt
+from sklearn_aeppt import attacks, defenses, networks
 
 #: Types that skops asks about and that models of ours and of scikit-learn hold. None runs code of
 #: the file; a crafted tree could crash the process or read beside its arrays, no more.
 KNOWN_TYPES = {
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    *(f"{c.__module__}.{c.__qualname__}" for c in (AEPPTClassifier, EqualizedClassifier)),
-    *(f"{c.__module__}.{c.__qualname__}" for c in (getattr(defenses, n) for n in defenses.__all__)),
+    *(
+        f"{kind.__module__}.{kind.__qualname__}"
+        for package in (sklearn_aeppt, attacks, defenses, networks)
+        for kind in (getattr(package, name) for name in package.__all__)
+        if isinstance(kind, type)
+    ),
 }
 
 

@@ -20,6 +20,7 @@ EXPERIMENTS = {
     "defenses": "every defense, judged by the strongest attacker that retrains",
     "equalized": "the equalized defense beside the others: what each leaves and what it costs",
     "frontier": "every defense against the least perturbation that any needs",
+    "hardening": "rows, classes, threads, processes, forks and hours of calls",
     "protection": "a fixed attacker before and after AEPPT, and one who retrains",
     "queries": "the equalized defense asked a thousand times about a record and its variants",
     "records": "attackers who know how hard each record is, against every defense",

@@ -43,8 +43,8 @@ def defenses(model, seed):
         "equalized, cost log loss": EqualizedClassifier(model, cost="log_loss", **equalized),
         "equalized, delta 0.05": EqualizedClassifier(model, delta=0.05, **equalized),
         "equalized for accuracy": EqualizedClassifier(model, protect="accuracy", **equalized),
-        "equalized for accuracy, ordered 0.5": EqualizedClassifier(
-            model, protect="accuracy", ordered=0.5, **equalized
+        "equalized for accuracy, ordered 0.25": EqualizedClassifier(
+            model, protect="accuracy", ordered=0.25, **equalized
         ),
         "equalized for accuracy, cost L1": EqualizedClassifier(
             model, protect="accuracy", cost="l1", **equalized

@@ -1,0 +1,58 @@
+"""
+Why no defense gets below the floor
+===================================
+
+A defense that keeps labels cannot hide whether a label is right, and members' labels are right
+more often. The picture shows what is left to hide.
+"""
+
+# %%
+# A network that knows its members by heart, though half of their labels are noise.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt.attacks import query
+from sklearn_aeppt.metrics import label_only_floor
+
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(4000, 20)), rng.integers(4, size=4000)
+y = np.where(rng.random(4000) < 0.6, X[:, :4].argmax(axis=1), y)
+is_member = np.arange(4000) < 2000
+model = MLPClassifier((128,), alpha=0, max_iter=1500, random_state=0)
+model.fit(X[is_member], y[is_member])
+right = model.predict(X) == y
+floor = label_only_floor(
+    y[is_member], model.predict(X[is_member]), y[~is_member], model.predict(X[~is_member])
+)
+print(f"train accuracy {right[is_member].mean():.1%}, test accuracy {right[~is_member].mean():.1%}")
+print(f"label-only floor {floor:.1%}")
+
+# %%
+# Left: who says "member" where the label is right is right this often, whatever is shown beside
+# the label. Middle: what the confidences add, since members' are higher. Right: the equalized
+# defense takes that away. The bars of the right labels have the same shape; what differs is how
+# many there are, and that is the floor.
+defended = EqualizedClassifier(model, random_state=0).fit(X, y, is_member=is_member)
+fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
+sides = {"members": is_member, "non-members": ~is_member}
+for x, rows in enumerate(sides.values()):
+    share = [100 * (right & rows).sum() / rows.sum(), 100 * (~right & rows).sum() / rows.sum()]
+    axes[0].bar(x, share[0], color="C0", label="label right" if x == 0 else None)
+    axes[0].bar(x, share[1], bottom=share[0], color="0.8", label=None if x else "label wrong")
+axes[0].set_xticks([0, 1], sides)
+axes[0].set_ylabel("Records (%)")
+axes[0].set_title(f"The label alone: {floor:.1%}")
+axes[0].legend(loc="lower right")
+for ax, (name, target) in zip(axes[1:], {"undefended": model, "equalized": defended}.items()):
+    top = query(target, X)["proba"].max(axis=1)
+    for side, rows in sides.items():
+        ax.hist(
+            top[rows & right], bins=np.linspace(0.25, 1, 31), density=True, alpha=0.6, label=side
+        )
+    ax.set_xlabel("Top confidence where the label is right")
+    ax.set_yticks([])
+    ax.set_title(name)
+    ax.legend()
+plt.show()

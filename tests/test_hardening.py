@@ -1,0 +1,233 @@
+"""Whatever comes in, a public entry answers properly or refuses with a ValueError that says why.
+
+Each test takes an input apart from the same strategies; ``python tests/fuzz.py`` lets a
+coverage-guided fuzzer choose them.
+"""
+
+import warnings
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, metrics
+from sklearn_aeppt._answers import Answers
+from sklearn_aeppt.attacks import (
+    BoostingAttack,
+    FlipAttack,
+    GapAttack,
+    MIMAttack,
+    RoundingAttack,
+    ThresholdAttack,
+    query,
+)
+from sklearn_aeppt.audit import audit
+from sklearn_aeppt.defenses import (
+    MemGuardClassifier,
+    RoundingClassifier,
+    TemperatureClassifier,
+    TopKClassifier,
+)
+
+hard = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
+)
+quick = MIMAttack("substitute", max_epochs=1)
+DEFENSES = {
+    "aeppt": lambda model: AEPPTClassifier(
+        model, step_size=1e-3, max_iter=5, substitute=quick, random_state=0
+    ),
+    "equalized": lambda model: EqualizedClassifier(model, n_bins=6, random_state=0),
+    "template": lambda model: EqualizedClassifier(
+        model, rest="template", record_delta=0.5, n_bins=4, random_state=0
+    ),
+    "memguard": lambda model: MemGuardClassifier(
+        model, max_iter=3, defense_classifier=quick, random_state=0
+    ),
+    "rounding": lambda model: RoundingClassifier(model, decimals=2),
+    "top k": lambda model: TopKClassifier(model, k=1),
+    "temperature": lambda model: TemperatureClassifier(model),
+}
+ATTACKS = {
+    "gap": GapAttack(),
+    "threshold": ThresholdAttack("modified_entropy"),
+    "boosting": BoostingAttack(max_iter=3, random_state=0),
+    "mim": MIMAttack("substitute", max_epochs=1, random_state=0),
+    "flip": FlipAttack(ThresholdAttack("loss")),
+    "rounding": RoundingAttack(GapAttack(), decimals=1),
+}
+ODD = [0.0, 1.0, 0.5, 1e-300, 5e-324, -1e-9, 2.0, np.nan, np.inf, -np.inf]
+
+
+@cache
+def fitted(name, n_classes):
+    rng = np.random.default_rng(n_classes)
+    p = rng.dirichlet(np.full(n_classes, 0.3), 120)
+    y, is_member = rng.integers(n_classes, size=120), np.arange(120) < 60
+    y[is_member] = p[is_member].argmax(axis=1)
+    return DEFENSES[name](Answers(np.arange(n_classes))).fit(p, y, is_member=is_member)
+
+
+@st.composite
+def vectors(draw, n=None, n_classes=None):
+    """Probability vectors: smooth, tied, one-hot, duplicated, with denormals; any float."""
+    n = draw(st.integers(1, 9)) if n is None else n
+    k = draw(st.sampled_from([2, 3, 10])) if n_classes is None else n_classes
+    kinds = st.sampled_from([0.0, 1.0, 0.5, 1e-300, 5e-324, 1e-30]) | st.floats(0, 1)
+    rows = draw(hnp.arrays(np.float64, (n, k), elements=kinds))
+    total = rows.sum(axis=1, keepdims=True)
+    rows = np.where(total > 1e-3, rows / np.where(total > 1e-3, total, 1), np.eye(k)[:1])
+    if draw(st.booleans()):
+        rows[:] = rows[0]
+    return rows.astype(draw(st.sampled_from([np.float32, np.float64])))
+
+
+@st.composite
+def anything(draw):
+    """Tables of whatever shape and type, most of them no probabilities."""
+    dtype = draw(st.sampled_from([np.float16, np.float32, np.float64, np.int8, np.uint32, bool]))
+    shape = draw(hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+    if np.dtype(dtype).kind != "f":
+        return draw(hnp.arrays(dtype, shape))
+    width = np.dtype(dtype).itemsize * 8
+    odd = [float(v) for v in np.array(ODD).astype(dtype)]
+    return draw(hnp.arrays(dtype, shape, elements=st.sampled_from(odd) | st.floats(width=width)))
+
+
+def check_shown(p, shown):
+    assert shown.shape == p.shape and shown.dtype.kind == "f"
+    assert np.isfinite(shown).all() and shown.min() >= 0
+    np.testing.assert_allclose(shown.sum(axis=1, dtype=np.float64), 1, atol=1e-5)
+    np.testing.assert_array_equal(shown.argmax(axis=1), np.asarray(p).argmax(axis=1))
+
+
+@hard
+@given(name=st.sampled_from(sorted(DEFENSES)), p=vectors())
+def test_hard_a_table_of_answers_is_defended(name, p):
+    before = p.copy()
+    p.setflags(write=False)
+    defense = fitted(name, p.shape[1])
+    check_shown(p, defense.perturb(p))
+    np.testing.assert_array_equal(defense.perturb(p), defense.predict_proba(p))
+    np.testing.assert_array_equal(p, before)
+
+
+@hard
+@given(name=st.sampled_from(sorted(DEFENSES)), p=anything())
+def test_hard_anything_is_defended_or_refused(name, p):
+    defense = fitted(name, 3)
+    try:
+        shown = defense.perturb(p)
+    except ValueError as e:
+        assert "proba " in str(e)
+        return
+    assert p.shape[1] == 3 and np.abs(p.sum(axis=1, dtype=np.float64) - 1).max() < 2e-3
+    check_shown(p, shown)
+
+
+@hard
+@given(
+    name=st.sampled_from(["aeppt", "equalized", "template", "rounding"]),
+    members=vectors(n=12, n_classes=3),
+    others=vectors(n=8, n_classes=3),
+    y=hnp.arrays(np.int64, 20, elements=st.integers(0, 2)),
+)
+def test_hard_any_two_sets_can_be_defended(name, members, others, y):
+    """A class missing on a side, equal records, no right answer among them."""
+    p, is_member = np.concatenate([members, others]), np.arange(20) < 12
+    defense = DEFENSES[name](Answers(np.arange(3)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No step_size up to")
+        defense.fit(p, y, is_member=is_member)
+    check_shown(p, defense.perturb(p))
+
+
+@hard
+@given(
+    name=st.sampled_from(sorted(ATTACKS)),
+    p=vectors(n=16, n_classes=3),
+    y=hnp.arrays(np.int64, 16, elements=st.integers(0, 2)),
+    is_member=hnp.arrays(bool, 16),
+)
+def test_hard_any_view_can_be_attacked(name, p, y, is_member):
+    attack, view = ATTACKS[name], query(Answers(np.arange(3)), p, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        try:
+            attack.fit(view, is_member)
+        except ValueError as e:
+            assert is_member.all() or not is_member.any(), e
+            return
+    score = attack.decision_function(view)
+    assert score.shape == (16,) and np.isfinite(score).all()
+    assert set(attack.predict(view)) <= {False, True}
+
+
+@hard
+@given(
+    y=hnp.arrays(bool, st.integers(0, 30)),
+    data=st.data(),
+    rate=st.floats(allow_nan=True),
+)
+def test_hard_metrics_are_rates_or_refusals(y, data, rate):
+    score = data.draw(hnp.arrays(np.float64, len(y), elements=st.sampled_from(ODD) | st.floats()))
+    both = y.any() and not y.all()
+    for metric, needs in (
+        (lambda: metrics.tpr_at_fpr(y, score, rate), both and 0 <= rate <= 1),
+        (lambda: metrics.tnr_at_fnr(y, score, rate), both and 0 <= rate <= 1),
+        (lambda: metrics.membership_advantage(y, score > 0), both),
+        (lambda: metrics.epsilon_lower_bound(y, score, random_state=0), both),
+        (lambda: metrics.attack_accuracy_interval(y, score > 0)[0], both),
+    ):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r".*fpr|.*fnr|.*non-members|.*members")
+            try:
+                value = metric()
+            except ValueError:
+                continue
+        assert needs and np.isfinite(value) and value >= -1
+
+
+@hard
+@given(p=anything(), q=anything())
+def test_hard_sizes_and_errors_are_finite_or_refused(p, q):
+    for metric in (
+        lambda: metrics.perturbation_size(p, q),
+        lambda: metrics.expected_calibration_error(np.zeros(len(p), int), p),
+        lambda: metrics.label_only_floor(p, q, p, q),
+    ):
+        try:
+            value = metric()
+        except (ValueError, TypeError):  # TypeError: len() of an array without dimensions
+            continue
+        assert np.isfinite(value)
+
+
+@settings(hard, max_examples=10)
+@given(
+    p=vectors(n=24, n_classes=2),
+    y=hnp.arrays(np.int64, 24, elements=st.integers(0, 1)),
+)
+def test_hard_any_target_can_be_audited(p, y):
+    """Members' classes and others' may differ altogether; the verdict is still a sentence."""
+    sides = p[:12], y[:12], p[12:], y[12:]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*equal a member", UserWarning)
+        try:
+            report = audit(Answers(np.arange(2)), *sides, "quick", random_state=0)
+        except ValueError as e:
+            assert "record(s) left" in str(e)
+            return
+    assert report.verdict
+
+
+@pytest.mark.parametrize("n_classes", [2, 5000])
+@pytest.mark.parametrize("name", sorted(DEFENSES))
+def test_few_and_many_classes(name, n_classes):
+    defense = fitted(name, n_classes)
+    p = np.random.default_rng(1).dirichlet(np.full(n_classes, 0.05), 20)
+    check_shown(p, defense.perturb(p))
