@@ -247,7 +247,7 @@ class AEPPTClassifier(OutputDefense):
         p = torch.tensor(proba, dtype=torch.float32, device=self.device)
         label = proba.argmax(axis=1)
         q = perturb_block(
-            logit_gradient(self.substitute_.module_),
+            logit_gradient(self.substitute_.module_.to(self.device)),
             p,
             torch.as_tensor(label, device=self.device),
             torch.as_tensor(self._draws(proba), device=self.device),

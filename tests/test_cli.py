@@ -97,6 +97,21 @@ def test_comparisons_run(tmp_path, name):
     assert len(rows) >= 8 and 0.3 < min(accuracies) <= max(accuracies) < 1
 
 
+def test_hardening_finds_no_row_amiss(tmp_path):
+    assert main(["experiment", "hardening", "--scale", "smoke", "--out", str(tmp_path)]) == 0
+    rows = json.loads((tmp_path / "hardening.json").read_text())["tables"]["checks"]
+    assert {row["rows amiss"] for row in rows} == {0}
+    assert {row["undefended"] for row in rows} == {0, None}
+    assert all(row["largest difference"] < 1e-5 for row in rows if row["largest difference"])
+
+
+def test_differential_privacy_beside_defended_answers(tmp_path):
+    pytest.importorskip("opacus")
+    assert main(["experiment", "dp", "--scale", "smoke", "--out", str(tmp_path)]) == 0
+    rows = json.loads((tmp_path / "dp.json").read_text())["tables"]["runs"]
+    assert all(row["strongest retrained"] <= row["bound on any attack"] <= 1 for row in rows)
+
+
 def test_module_is_a_command():
     done = subprocess.run(
         [sys.executable, "-m", "sklearn_aeppt", "--help"], capture_output=True, text=True

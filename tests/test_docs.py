@@ -37,6 +37,17 @@ def test_the_guide_to_extending_does_what_it_says(tmp_path, monkeypatch):
     np.testing.assert_array_equal(mixed.perturb(p).argmax(axis=1), p.argmax(axis=1))
 
 
+def test_the_first_five_minutes_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks("python", "docs/start.md"):
+        exec(compile(block, "start.md", "exec"), names)
+    assert (
+        "only looks whether the label" in names["report"].verdict
+        and (tmp_path / "audit.html").exists()
+    )
+
+
 def test_first_two_shell_blocks_are_the_two_set_ups():
     first, second = blocks("sh")[:2]
     assert first.rstrip().endswith("sklearn-aeppt demo")
@@ -48,7 +59,8 @@ def test_first_two_shell_blocks_are_the_two_set_ups():
 def test_links_of_the_docs_lead_somewhere():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+            if not target.startswith("auto_examples"):  # made with the site, which checks them
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_text_names_no_machine():

@@ -18,6 +18,7 @@ EXPERIMENTS = {
     "attacks": "our black-box attacks beside those of two toolboxes",
     "control": "where nothing leaks: false alarms, and what the equalized defense changes",
     "defenses": "every defense, judged by the strongest attacker that retrains",
+    "dp": "defended answers beside models trained with differential privacy (Opacus)",
     "equalized": "the equalized defense beside the others: what each leaves and what it costs",
     "frontier": "every defense against the least perturbation that any needs",
     "hardening": "rows, classes, threads, processes, forks and hours of calls",

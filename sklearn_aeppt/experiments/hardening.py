@@ -33,8 +33,8 @@ def run(scale="paper", seed=0):
     checks = [
         (many_rows, 10_000_000 if full else 20_000),
         (many_classes, 5000 if full else 50),
-        (threads, 16),
-        (processes, 4),
+        (threads, 16 if full else 4),
+        (processes, 4 if full else 1),
         (forks, 4 if full else 1),
         (calls, 10_000 if full else 200),
         (layouts, 1000),
