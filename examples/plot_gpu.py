@@ -15,6 +15,7 @@ import torch
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import MIMAttack, query
 from sklearn_aeppt.datasets import make_purchase
+from sklearn_aeppt.displays import PerturbationDisplay
 from sklearn_aeppt.networks import NetworkClassifier
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -53,7 +54,5 @@ print(f"largest difference: {np.abs(cpu - shown['proba'][:500]).max():.1e}")
 
 # %%
 # What a member's answer became.
-from sklearn_aeppt.displays import PerturbationDisplay
-
 plain = query(net, X)["proba"][:1]
 PerturbationDisplay.from_predictions(plain, shown["proba"][:1])

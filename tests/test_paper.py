@@ -78,7 +78,7 @@ def test_the_mean_over_seeds_keeps_cases_apart(out):
         assert len(means) == n_cases and all(row["seeds"] == 2 for row in means)
 
 
-@pytest.mark.parametrize("name", ["equalized", "frontier", "records"])
+@pytest.mark.parametrize("name", ["equalized", "frontier", "records", "rounds"])
 def test_comparisons_run(name, out):
     if name == "frontier":
         pytest.importorskip("matplotlib")

@@ -25,6 +25,7 @@ EXPERIMENTS = {
     "protection": "a fixed attacker before and after AEPPT, and one who retrains",
     "queries": "the equalized defense asked a thousand times about a record and its variants",
     "records": "attackers who know how hard each record is, against every defense",
+    "rounds": "AEPPT over AEPPT: substitutes retrained on defended answers, in rounds",
     "shadow": "attacks that judge each record, and their time beside a toolbox's",
     "simplex": "ways for the perturbed vector to return to the simplex, and what each costs",
     "speed": "time and memory of the perturbation and of the substitute's training",

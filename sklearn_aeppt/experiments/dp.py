@@ -42,7 +42,7 @@ class PrivateNetwork(ClassifierMixin, BaseEstimator):
         draws = torch.Generator().manual_seed(seed)
         records = TensorDataset(torch.tensor(X, dtype=torch.float32), torch.tensor(index))
         with warnings.catch_warnings():
-            # of seeded noise, which suits an experiment, and of a logarithm of zero in the accountant
+            # seeded noise, which suits an experiment; a logarithm of zero in the accountant
             warnings.simplefilter("ignore")
             engine = PrivacyEngine()
             private, optimizer, batches = engine.make_private_with_epsilon(
