@@ -352,7 +352,7 @@ class _Resume(Callback):
             "draws": [generator.get_state() for generator in self._draws(net)],
         }
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        part = self.file.with_name(self.file.name + ".part")
+        part = self.file.with_name(f"{self.file.name}.{os.getpid()}.part")  # two may train alike
         torch.save(state, part)
         part.replace(self.file)  # whoever is cut off here still has the epoch before
 

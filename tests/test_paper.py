@@ -5,10 +5,11 @@ import pickle
 
 import numpy as np
 import pytest
+from joblib import Memory
 
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt.experiments import PAPER, run_experiment
-from sklearn_aeppt.experiments._paper import Game, walmart_baskets
+from sklearn_aeppt.experiments._paper import Game, checkpoint_of, walmart_baskets
 
 # on data this small the held-out attackers may stay above chance
 pytestmark = pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
@@ -68,6 +69,12 @@ def test_seeds_members_and_datasets_are_taken(out, tmp_path):
         run_experiment("table5", scale="smoke", out=out, dataset="location30", data=tmp_path)
     with pytest.raises(ValueError, match="'speed' takes no dataset"):
         run_experiment("speed", scale="smoke", out=out, dataset="cifar100")
+
+
+def test_targets_that_differ_have_checkpoints_of_their_own(tmp_path):
+    memory = Memory(tmp_path, verbose=0)
+    games = [("baskets", n, k, s) for n in (60, 70) for k in (5, 10) for s in (0, 1)]
+    assert len({checkpoint_of(memory, *game) for game in games}) == 8
 
 
 def test_the_mean_over_seeds_keeps_cases_apart(out):

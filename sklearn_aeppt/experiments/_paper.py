@@ -71,7 +71,13 @@ class Game:
         n = members or (150 if smoke else MEMBERS[dataset])
         n_classes = n_classes or (5 if smoke else 100)
         made = memory.cache(target_answers, ignore=["checkpoint"])(
-            dataset, n, n_classes, seed, data, smoke, checkpoint_of(memory, dataset, n, seed)
+            dataset,
+            n,
+            n_classes,
+            seed,
+            data,
+            smoke,
+            checkpoint_of(memory, dataset, n, n_classes, seed),
         )
         self.p, self.foreign, self.y, self.is_member = made
         self.model = Answers(np.arange(self.p.shape[1]))
