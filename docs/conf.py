@@ -4,6 +4,7 @@ from importlib.metadata import version as _version
 
 project = "sklearn-aeppt"
 author = "sklearn-aeppt developers"
+project_copyright = f"2026, {author}"
 version = release = _version("sklearn-aeppt")
 
 extensions = [
