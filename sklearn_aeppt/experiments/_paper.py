@@ -163,7 +163,7 @@ def target_answers(dataset, n, n_classes, seed, data, smoke, checkpoint=None):
     if smoke:
         params = SMOKE
     elif dataset == "cifar100":
-        params = {**ALEXNET, "precision": "bfloat16"}  # half of an hour and a half a seed and core
+        params = {**ALEXNET, "batch_size": 256}  # products twice as fast as in batches of 64
     else:
         params = {}
     net = NetworkClassifier(**params, random_state=seed, checkpoint=checkpoint)
