@@ -22,7 +22,7 @@ from sklearn_aeppt.defenses import (
     TemperatureClassifier,
     TopKClassifier,
 )
-from sklearn_aeppt.networks import NetworkClassifier, _Resume
+from sklearn_aeppt.networks import NetworkClassifier, _Resume, _SmallConv
 
 NET = {"hidden": (32,), "lr": 0.01, "max_epochs": 40, "random_state": 0}
 STACK = [("nb", GaussianNB()), ("forest", RandomForestClassifier(n_estimators=10))]
@@ -148,6 +148,25 @@ def test_alexnet_takes_images_in_both_forms():
     np.testing.assert_array_equal(net.predict(X), net.predict(X.reshape(60, -1)))
     with pytest.raises(ValueError, match="architecture='alexnet' takes images of shape"):
         net.fit(X[..., 0].reshape(60, -1), y)
+
+
+@pytest.mark.parametrize(("size", "side"), [(3, 2), (5, 4), (3, 3)])
+def test_small_maps_are_convolved_by_one_product(size, side):
+    layer = _SmallConv(6, 5, size, padding=size // 2).double()
+    X = torch.randn(7, 6, side, side, dtype=torch.double)
+    expected = torch.nn.functional.conv2d(X, layer.weight, layer.bias, padding=size // 2)
+    torch.testing.assert_close(layer(X), expected)
+
+
+def test_a_training_that_asks_for_more_epochs_goes_on_and_for_fewer_starts_anew(noisy, tmp_path):
+    X, _, y, _ = noisy
+    short, long = (NetworkClassifier(**{**NET, "max_epochs": n}).fit(X, y) for n in (3, 6))
+    net = clone(short).set_params(checkpoint=tmp_path / "net.pt").fit(X, y)
+    first = net.history_[:, "dur"]
+    for n, expected in ((6, long), (3, short)):
+        net.set_params(max_epochs=n).fit(X, y)
+        assert (net.history_[:3, "dur"] == first) == (n == 6)
+        np.testing.assert_array_equal(net.predict_proba(X), expected.predict_proba(X))
 
 
 @pytest.mark.parametrize("params", [{}, {"dropout": 0.3}, {"precision": "bfloat16"}])
