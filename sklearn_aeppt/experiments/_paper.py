@@ -163,7 +163,8 @@ def target_answers(dataset, n, n_classes, seed, data, smoke, checkpoint=None):
     if smoke:
         params = SMOKE
     elif dataset == "cifar100":
-        params = {**ALEXNET, "batch_size": 256}  # products twice as fast as in batches of 64
+        # batches whose products are fast; epochs that end at the paper's training accuracy, 96 %
+        params = {**ALEXNET, "batch_size": 256, "max_epochs": 30}
     else:
         params = {}
     net = NetworkClassifier(**params, random_state=seed, checkpoint=checkpoint)
