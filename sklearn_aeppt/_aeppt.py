@@ -54,7 +54,8 @@ class AEPPTClassifier(OutputDefense):
         Iterations T.
     substitute : MIMAttack or estimator with its interface, default=None
         The defender's MIM: fitted on ``SliceDict(proba, label)`` and membership, it must have
-        ``module_``, a torch module ``(proba, label) -> logit``. None is the paper's.
+        ``module_``, a torch module ``(proba, label) -> logit``. None is the paper's. One that is
+        fitted already, in a `FrozenEstimator`, is trained once for all steps of a grid search.
     normalize : bool, default=True
         False shows the paper's literal vectors, clipped to [0, 1] but neither summing to one
         nor certain to keep the label. For the paper's tables only.

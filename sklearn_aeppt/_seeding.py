@@ -24,4 +24,5 @@ def _set_seeds(estimator, rng, keep):
         for key, value in estimator.get_params(deep=True).items()
         if (key == "random_state" or key.endswith("__random_state")) and not keep(value)
     )
-    return estimator.set_params(**{key: int(rng.randint(2**31 - 1)) for key in seeded})
+    estimator.set_params(**{key: int(rng.randint(2**31 - 1)) for key in seeded})
+    return estimator  # not what set_params returns: a FrozenEstimator's returns nothing

@@ -72,6 +72,18 @@ def test_forms_with_a_fitted_estimator_agree(overfit, aeppt):
     np.testing.assert_array_equal(frozen.predict_proba(X), two_sets.predict_proba(X))
 
 
+def test_a_frozen_substitute_is_trained_once(overfit, quick_substitute):
+    model, X, _, is_member = overfit
+    mim = clone(quick_substitute).set_params(random_state=0).fit(query(model, X), is_member)
+    options = {"step_size": 1e-3, "random_state": 0}
+    frozen = AEPPTClassifier(model, substitute=FrozenEstimator(mim), **options).fit(X, is_member)
+    assert frozen.substitute_.module_ is mim.module_
+    shown = frozen.predict_proba(X)
+    assert np.abs(shown - model.predict_proba(X)).max() > 0.001
+    search = GridSearchCV(frozen, {"step_size": [1e-3]}, scoring=lambda *args: 0.0, cv=2)
+    assert search.fit(X, is_member).best_estimator_.substitute_.module_ is mim.module_
+
+
 def test_unfitted_estimator_is_trained_on_the_members(overfit, aeppt):
     _, X, y, is_member = overfit
     base = LogisticRegression()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import balanced_accuracy_score, precision_score, recall_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_memory
@@ -102,13 +103,16 @@ class Game:
 
     def defend(self, **params):
         """Return AEPPT fitted on all members and non-members, as the paper's defender does."""
-        params = {
-            "substitute": MIMAttack("substitute", max_epochs=self.max_epochs),
-            "random_state": self.seed, **params,
-        }  # fmt: skip
+        params = {"random_state": self.seed, **params}
         if self.smoke:
             params.setdefault("step_size", 1e-3)
-        return self._cache(fit_aeppt)(self.model, self.p, self.y, self.is_member, params)
+        # one substitute, whatever the step; as the defender has it, from predicted labels
+        view = query(self.model, self.p)
+        mim = MIMAttack("substitute", max_epochs=self.max_epochs, random_state=self.seed)
+        substitute = FrozenEstimator(self._cache(fit_attack)(mim, dict(view), self.is_member))
+        return self._cache(fit_aeppt, ignore=["substitute"])(
+            self.model, self.p, self.y, self.is_member, params, substitute
+        )
 
     def show(self, defense):
         """Return what the adversary sees of a defense."""
@@ -216,9 +220,10 @@ def another_distribution(X, dataset, rng):
     return rng.permuted(X, axis=0)
 
 
-def fit_aeppt(model, p, y, is_member, params):
+def fit_aeppt(model, p, y, is_member, params, substitute):
     """Return AEPPT fitted on answers; the unit of the cache."""
-    return AEPPTClassifier(model, **params).fit(p, y, is_member=is_member)
+    defense = AEPPTClassifier(model, substitute=substitute, **params)
+    return defense.fit(p, y, is_member=is_member)
 
 
 def fit_attack(attack, rows, is_member):
