@@ -25,3 +25,18 @@ class LogitAttack(ScoreAttack):
         """Return the probabilities of (non-member, member), ndarray of shape (n, 2)."""
         member = 1 / (1 + np.exp(-self.decision_function(X).clip(-700, 700)))
         return np.column_stack([1 - member, member])
+
+
+def best_threshold(score, member):
+    """Return the threshold t for which ``score > t`` has the best balanced accuracy.
+
+    Halfway between two neighboring scores, or just below all of them.
+    """
+    order = np.argsort(-score, kind="stable")
+    falling, member = score[order], member[order]
+    tpr = np.cumsum(member) / member.sum()
+    fpr = np.cumsum(1 - member) / (1 - member).sum()
+    last = np.r_[falling[1:] != falling[:-1], True]  # of equal scores, only all or none
+    best = np.argmax(np.where(last, tpr - fpr, -np.inf))
+    middle = falling[best : best + 2].mean() if best + 1 < len(falling) else falling[best]
+    return middle if middle < falling[best] else np.nextafter(falling[best], -np.inf)

@@ -2,7 +2,7 @@
 
 from sklearn_aeppt._mim import MIMAttack
 from sklearn_aeppt._query import check_membership, query, read_view
-from sklearn_aeppt._score_attack import ScoreAttack
+from sklearn_aeppt._score_attack import ScoreAttack, best_threshold
 from sklearn_aeppt.attacks._boosting import BoostingAttack
 from sklearn_aeppt.attacks._gap import GapAttack
 from sklearn_aeppt.attacks._label_only import BitFlips, GaussianNoise, LabelOnlyAttack
@@ -10,7 +10,7 @@ from sklearn_aeppt.attacks._lira import LiRAAttack
 from sklearn_aeppt.attacks._quantile import QuantileAttack
 from sklearn_aeppt.attacks._rmia import RMIAAttack
 from sklearn_aeppt.attacks._shadow import ShadowAttack
-from sklearn_aeppt.attacks._threshold import ThresholdAttack, best_threshold
+from sklearn_aeppt.attacks._threshold import ThresholdAttack
 from sklearn_aeppt.attacks._wrappers import (
     AdversarialTrainingAttack,
     AveragingAttack,

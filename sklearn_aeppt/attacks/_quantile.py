@@ -11,10 +11,9 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._query import check_membership, read_records
-from sklearn_aeppt._score_attack import ScoreAttack
+from sklearn_aeppt._score_attack import ScoreAttack, best_threshold
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks._shadow_models import label_and_rest
-from sklearn_aeppt.attacks._threshold import best_threshold
 
 
 class QuantileAttack(ScoreAttack):

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._query import check_membership, read_records
 from sklearn_aeppt._records import join_records, number_records
-from sklearn_aeppt._score_attack import ScoreAttack
+from sklearn_aeppt._score_attack import ScoreAttack, best_threshold
 from sklearn_aeppt.attacks._shadow_models import (
     ask_shadow_models,
     balanced_design,
@@ -17,7 +17,6 @@ from sklearn_aeppt.attacks._shadow_models import (
     label_and_rest,
     train_shadow_models,
 )
-from sklearn_aeppt.attacks._threshold import best_threshold
 
 SHADOW_CONSTRAINTS: dict = {
     "estimator": "no_validation",  # `fit` checks it, to name the mend

@@ -5,7 +5,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._query import check_membership, read_view
-from sklearn_aeppt._score_attack import ScoreAttack
+from sklearn_aeppt._score_attack import ScoreAttack, best_threshold
 from sklearn_aeppt.attacks._statistics import STATISTICS
 
 
@@ -99,18 +99,3 @@ default="confidence"
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True  # on data whose classes are not memberships
         return tags
-
-
-def best_threshold(score, member):
-    """Return the threshold t for which ``score > t`` has the best balanced accuracy.
-
-    Halfway between two neighboring scores, or just below all of them.
-    """
-    order = np.argsort(-score, kind="stable")
-    falling, member = score[order], member[order]
-    tpr = np.cumsum(member) / member.sum()
-    fpr = np.cumsum(1 - member) / (1 - member).sum()
-    last = np.r_[falling[1:] != falling[:-1], True]  # of equal scores, only all or none
-    best = np.argmax(np.where(last, tpr - fpr, -np.inf))
-    middle = falling[best : best + 2].mean() if best + 1 < len(falling) else falling[best]
-    return middle if middle < falling[best] else np.nextafter(falling[best], -np.inf)
