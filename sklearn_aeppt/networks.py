@@ -90,7 +90,7 @@ class _SmallConv(nn.Conv2d):
     """
 
     def forward(self, X):
-        n_out, n_in, side = *self.weight.shape[:2], X.shape[-1]
+        (n_out, n_in), side = self.weight.shape[:2], X.shape[-1]
         kernel = self.weight.permute(2, 3, 1, 0).reshape(-1, n_in, n_out)
         kernel = torch.cat([kernel, kernel.new_zeros(1, n_in, n_out)])
         linear = kernel[_places(side, self.kernel_size[0])].transpose(1, 2)
