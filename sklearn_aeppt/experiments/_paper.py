@@ -1,5 +1,6 @@
 """The paper's setting: its target networks, its defender and its adversary, each made once."""
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -106,13 +107,16 @@ class Game:
         params = {"random_state": self.seed, **params}
         if self.smoke:
             params.setdefault("step_size", 1e-3)
-        # one substitute, whatever the step; as the defender has it, from predicted labels
-        view = query(self.model, self.p)
-        mim = MIMAttack("substitute", max_epochs=self.max_epochs, random_state=self.seed)
-        substitute = FrozenEstimator(self._cache(fit_attack)(mim, dict(view), self.is_member))
         return self._cache(fit_aeppt, ignore=["substitute"])(
-            self.model, self.p, self.y, self.is_member, params, substitute
+            self.model, self.p, self.y, self.is_member, params, self.substitute
         )
+
+    @cached_property
+    def substitute(self):
+        """The defender's MIM, one for all steps; it has predicted labels only."""
+        mim = MIMAttack("substitute", max_epochs=self.max_epochs, random_state=self.seed)
+        view = dict(query(self.model, self.p))
+        return FrozenEstimator(self._cache(fit_attack)(mim, view, self.is_member))
 
     def show(self, defense):
         """Return what the adversary sees of a defense."""
