@@ -10,6 +10,7 @@ from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.attacks import (
     BoostingAttack,
     FlipAttack,
+    ForestAttack,
     GapAttack,
     LabelOnlyAttack,
     MIMAttack,
@@ -56,6 +57,7 @@ ESTIMATORS = [
     ThresholdAttack(),
     ThresholdAttack("modified_entropy", per_class=False),
     BoostingAttack(max_iter=20),
+    ForestAttack(n_estimators=20, min_samples_leaf=1),
     FlipAttack(ThresholdAttack("loss")),
     RoundingAttack(BoostingAttack(max_iter=20, random_state=0), decimals=1),
     MIMAttack("substitute", max_epochs=20),

@@ -19,6 +19,7 @@ from sklearn_aeppt._answers import Answers
 from sklearn_aeppt.attacks import (
     BoostingAttack,
     FlipAttack,
+    ForestAttack,
     GapAttack,
     MIMAttack,
     RoundingAttack,
@@ -56,6 +57,7 @@ ATTACKS = {
     "gap": GapAttack(),
     "threshold": ThresholdAttack("modified_entropy"),
     "boosting": BoostingAttack(max_iter=3, random_state=0),
+    "forest": ForestAttack(n_estimators=3, random_state=0),
     "mim": MIMAttack("substitute", max_epochs=1, random_state=0),
     "flip": FlipAttack(ThresholdAttack("loss")),
     "rounding": RoundingAttack(GapAttack(), decimals=1),

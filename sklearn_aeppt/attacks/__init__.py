@@ -4,6 +4,7 @@ from sklearn_aeppt._mim import MIMAttack
 from sklearn_aeppt._query import check_membership, query, read_view
 from sklearn_aeppt._score_attack import ScoreAttack, best_threshold
 from sklearn_aeppt.attacks._boosting import BoostingAttack
+from sklearn_aeppt.attacks._forest import ForestAttack
 from sklearn_aeppt.attacks._gap import GapAttack
 from sklearn_aeppt.attacks._label_only import BitFlips, GaussianNoise, LabelOnlyAttack
 from sklearn_aeppt.attacks._lira import LiRAAttack
@@ -24,6 +25,7 @@ __all__ = [
     "BitFlips",
     "BoostingAttack",
     "FlipAttack",
+    "ForestAttack",
     "GapAttack",
     "GaussianNoise",
     "LabelOnlyAttack",

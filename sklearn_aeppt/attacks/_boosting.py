@@ -2,14 +2,13 @@
 
 from numbers import Integral
 
-import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._query import check_membership, read_view
 from sklearn_aeppt._score_attack import LogitAttack
-from sklearn_aeppt.attacks._statistics import STATISTICS
+from sklearn_aeppt.attacks._statistics import answer_features
 
 
 class BoostingAttack(LogitAttack):
@@ -74,24 +73,12 @@ class BoostingAttack(LogitAttack):
             min_samples_leaf=min(20, max(1, len(proba) // 10)),
             class_weight="balanced",
             random_state=self.random_state,
-        ).fit(self._features(proba, label), member)
+        ).fit(answer_features(proba, label, self.n_confidences), member)
         self.n_iter_ = self.estimator_.n_iter_
         return self
-
-    def _features(self, proba, label):
-        predicted = proba.argmax(axis=1)
-        return np.column_stack(
-            [
-                -np.sort(-proba, axis=1)[:, : self.n_confidences],
-                *(statistic(proba, label) for statistic in STATISTICS.values()),
-                label,
-                predicted,
-                predicted == label,
-            ]
-        )
 
     def decision_function(self, X):
         """Return the membership logit of each record, ndarray of shape (n,)."""
         check_is_fitted(self)
         proba, label = read_view(self, X, reset=False)
-        return self.estimator_.decision_function(self._features(proba, label))
+        return self.estimator_.decision_function(answer_features(proba, label, self.n_confidences))

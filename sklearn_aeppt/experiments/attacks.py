@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt.attacks import (
     BoostingAttack,
+    ForestAttack,
     GapAttack,
     MIMAttack,
     ThresholdAttack,
@@ -54,6 +55,7 @@ def ours(seed):
             for statistic in ("confidence", "loss", "entropy", "modified_entropy")
         },
         "BoostingAttack": BoostingAttack(random_state=seed),
+        "ForestAttack": ForestAttack(random_state=seed),
         "MIMAttack, mim0": MIMAttack("mim0", random_state=seed),
         "MIMAttack, mim1": MIMAttack("mim1", random_state=seed),
         "MIMAttack, substitute": MIMAttack("substitute", random_state=seed),
