@@ -32,6 +32,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"__init__\.py",
     "show_memory": False,
     "abort_on_example_error": True,
+    "parallel": 2,
 }
 html_theme = "furo"
 html_title = "sklearn-aeppt"

@@ -25,6 +25,9 @@ class Given:
     def predict_proba(self, X):
         return X
 
+    def __repr__(self):
+        return "Given()"  # no address: workers of pytest-xdist compare the names of the tests
+
 
 DEFENSES = [
     RoundingClassifier(Given(), decimals=1),
