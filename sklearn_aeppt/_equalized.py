@@ -74,7 +74,7 @@ class EqualizedClassifier(OutputDefense):
         Quantile bins of the largest confidence.
     n_groups : int or "auto", default="auto"
         Groups of labels; "auto" gives each at least 500 members and 500 non-members, at most 10.
-    significance : float in (0, 1], default=0.01
+    significance : float in (0, 1], default=0.001
         A group of labels in which members and non-members cannot be told apart at this level is
         left as it is: equalizing what differs by chance alone would only cost. 1 equalizes every
         group, and so do fewer than 200 right answers on a side, ``record_delta`` below 1 and
@@ -155,7 +155,7 @@ class EqualizedClassifier(OutputDefense):
         rest="auto",
         n_bins=24,
         n_groups="auto",
-        significance=0.01,
+        significance=0.001,
         bound_fraction=0.2,
         member_fraction=0.5,
         random_state=None,
