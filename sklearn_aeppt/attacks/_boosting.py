@@ -4,14 +4,11 @@ from numbers import Integral
 
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt._query import check_membership, read_view
-from sklearn_aeppt._score_attack import LogitAttack
-from sklearn_aeppt.attacks._statistics import answer_features
+from sklearn_aeppt.attacks._learned import LearnedAttack
 
 
-class BoostingAttack(LogitAttack):
+class BoostingAttack(LearnedAttack):
     """Learned attack: gradient boosting on features of the answer.
 
     Features are the largest confidences in falling order, the statistics of `ThresholdAttack`,
@@ -62,23 +59,19 @@ class BoostingAttack(LogitAttack):
         self.learning_rate = learning_rate
         self.random_state = random_state
 
-    def fit(self, X, y):
-        """Train the trees on views `X` and memberships `y`; return self."""
-        self._validate_params()
-        proba, label = read_view(self, X, reset=True)
-        self.classes_, member = check_membership(y, len(proba))
-        self.estimator_ = HistGradientBoostingClassifier(
+    def _learner(self, n):
+        return HistGradientBoostingClassifier(
             max_iter=self.max_iter,
             learning_rate=self.learning_rate,
-            min_samples_leaf=min(20, max(1, len(proba) // 10)),
+            min_samples_leaf=min(20, max(1, n // 10)),
             class_weight="balanced",
             random_state=self.random_state,
-        ).fit(answer_features(proba, label, self.n_confidences), member)
-        self.n_iter_ = self.estimator_.n_iter_
-        return self
+        )
 
-    def decision_function(self, X):
-        """Return the membership logit of each record, ndarray of shape (n,)."""
-        check_is_fitted(self)
-        proba, label = read_view(self, X, reset=False)
-        return self.estimator_.decision_function(answer_features(proba, label, self.n_confidences))
+    def _logit(self, features):
+        return self.estimator_.decision_function(features)
+
+    @property
+    def n_iter_(self):
+        """Trees."""
+        return self.estimator_.n_iter_

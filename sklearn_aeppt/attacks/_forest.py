@@ -5,18 +5,14 @@ from numbers import Integral
 from scipy.special import logit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt._query import check_membership, read_view
-from sklearn_aeppt._score_attack import LogitAttack
-from sklearn_aeppt.attacks._statistics import answer_features
+from sklearn_aeppt.attacks._learned import LearnedAttack
 
 
-class ForestAttack(LogitAttack):
+class ForestAttack(LearnedAttack):
     """Learned attack: a random forest on the features of `BoostingAttack`.
 
-    Its leaves hold several records, so that few known records do not lead it astray: on noisy
-    answers it may be ahead of boosting, at several times its cost.
+    Its leaves hold several records, so that few known records do not lead it astray.
 
     Parameters
     ----------
@@ -71,23 +67,15 @@ class ForestAttack(LogitAttack):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X, y):
-        """Train the trees on views `X` and memberships `y`; return self."""
-        self._validate_params()
-        proba, label = read_view(self, X, reset=True)
-        self.classes_, member = check_membership(y, len(proba))
-        self.estimator_ = RandomForestClassifier(
+    def _learner(self, n):
+        return RandomForestClassifier(
             self.n_estimators,
             min_samples_leaf=self.min_samples_leaf,
             class_weight="balanced",
             n_jobs=self.n_jobs,
             random_state=self.random_state,
-        ).fit(answer_features(proba, label, self.n_confidences), member)
-        return self
+        )
 
-    def decision_function(self, X):
-        """Return the membership logit of each record, ndarray of shape (n,)."""
-        check_is_fitted(self)
-        proba, label = read_view(self, X, reset=False)
-        member = self.estimator_.predict_proba(answer_features(proba, label, self.n_confidences))
-        return logit(member[:, 1].clip(1e-9, 1 - 1e-9))  # trees may all agree
+    def _logit(self, features):
+        member = self.estimator_.predict_proba(features)[:, 1]
+        return logit(member.clip(1e-9, 1 - 1e-9))  # trees may all agree

@@ -1,4 +1,4 @@
-"""What membership shows in: single numbers, greater for members, and all of it, in float64."""
+"""One number an answer: what membership shows in, in float64, greater for members."""
 
 import numpy as np
 
@@ -34,24 +34,6 @@ def modified_entropy(proba, label):
 
 
 STATISTICS = {f.__name__: f for f in (confidence, loss, entropy, modified_entropy)}
-
-
-def answer_features(proba, label, n_confidences):
-    """Return all that an answer holds for a learner, shape (n, n_features).
-
-    The largest confidences in falling order, every statistic, the label, the predicted label, and
-    whether the two agree.
-    """
-    predicted = proba.argmax(axis=1)
-    return np.column_stack(
-        [
-            -np.sort(-proba, axis=1)[:, :n_confidences],
-            *(statistic(proba, label) for statistic in STATISTICS.values()),
-            label,
-            predicted,
-            predicted == label,
-        ]
-    )
 
 
 def _at(proba, label):
