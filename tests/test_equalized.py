@@ -112,6 +112,18 @@ def test_shown_vectors_are_probabilities_with_the_label(overfit, rest):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(defense)).perturb(p[:600]), shown)
 
 
+@pytest.mark.parametrize("rest", RESTS)
+def test_a_zero_with_a_sign_is_a_zero(rest):
+    """Sorted by its bits, -0.0 would come before the label, whose share would then be lost."""
+    p = np.random.default_rng(0).dirichlet(np.full(5, 0.3), 2000)
+    defense = EqualizedClassifier(Answers(np.arange(5)), rest=rest, significance=1, random_state=0)
+    defense.fit(p[:1000], p[1000:])
+    signed = np.array([[0.9, -0.0, 0.1, -0.0, 0.0]])
+    shown = defense.perturb(signed)
+    np.testing.assert_array_equal(shown, defense.perturb(signed + 0.0))
+    assert shown.sum() == pytest.approx(1) and shown.argmax() == 0
+
+
 @pytest.mark.parametrize("n_classes", [2, 500])
 def test_few_and_many_classes(n_classes):
     class Given:
