@@ -109,6 +109,7 @@ def test_shown_vectors_are_probabilities_with_the_label(overfit, rest):
         order = np.argsort(-p[:600], axis=1, kind="stable")
         assert (np.diff(np.take_along_axis(shown, order, 1), axis=1) <= 1e-12).all()
     np.testing.assert_array_equal(defense.perturb(p[:600][::-1])[::-1], shown)
+    np.testing.assert_array_equal(defense.perturb(np.asfortranarray(p[:600])), shown)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(defense)).perturb(p[:600]), shown)
 
 
