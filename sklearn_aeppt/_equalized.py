@@ -436,7 +436,7 @@ class EqualizedClassifier(OutputDefense):
         if self.rest_ == "template":
             others = np.arange(n_classes - 1)[None, :]
             return others + (others >= label[:, None])
-        masked = proba.astype(np.float32) + np.float32(0)  # no -0.0: its bits are great
+        masked = proba.astype(np.float32)
         masked[np.arange(n), label] = np.inf
         return falling_order(masked)[:, 1:]
 
@@ -495,7 +495,8 @@ def falling_order(values):
     The bits of such floats are in their order, so that one fast sort of (bits, column) as
     integers does; numpy's stable argsort takes four times as long.
     """
-    keys = (~values.view(np.uint32)).astype(np.uint64)  # the greatest is the least
+    bits = (values + np.float32(0)).view(np.uint32)  # no -0.0: its bits are great
+    keys = (~bits).astype(np.uint64)  # the greatest is the least
     keys <<= np.uint64(32)
     keys |= np.arange(values.shape[1], dtype=np.uint64)
     keys.sort(axis=1)
