@@ -47,9 +47,11 @@ for name, view in {"undefended": query(net, X, y), "AEPPT": shown}.items():
     print(f"{name}: {attack.score(view[1::2], is_member[1::2]):.1%}")
 
 # %%
-# A model that was fitted on a GPU answers on the CPU too: ``defended.set_params(device="cpu")``.
-# Sums run in another order there, so that confidences differ in their last digits; labels do not.
-cpu = defended.set_params(device="cpu").perturb(query(net, X)["proba"][:500])
+# A model that was fitted on a GPU answers on the CPU too: a file of it, where it is loaded without
+# a GPU, or with its network moved. Sums run in another order there, so that confidences differ in
+# their last digits; labels do not.
+defended.substitute_.module_.to("cpu")
+cpu = defended.perturb(query(net, X)["proba"][:500])
 print(f"largest difference: {np.abs(cpu - shown['proba'][:500]).max():.1e}")
 
 # %%

@@ -170,6 +170,7 @@ class AEPPTClassifier(OutputDefense):
                 f"substitute={substitute!r} has no torch module in module_ after fit, so there is "
                 "no gradient to follow: give a MIMAttack or an estimator with its interface."
             )
+        self.substitute_.module_.to(self.device)
         self._key = secrets.token_bytes(32) if self.random_state is None else rng.bytes(32)
         self.n_iter_ = self.max_iter
         self.step_size_ = self.step_size
@@ -241,17 +242,18 @@ class AEPPTClassifier(OutputDefense):
             f"No step_size up to {steps[-1]:.3g} brings the held-out MIM to 50 %; "
             f"{steps[best]:.3g} leaves it at {accuracy[best]:.1%}. The label alone may tell "
             "members; no output defense that keeps labels helps there.",
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def _perturb_block(self, proba):
-        p = torch.tensor(proba, dtype=torch.float32, device=self.device)
+        module = self.substitute_.module_
+        device = next(module.parameters(), torch.empty(0)).device  # where it was loaded to
         label = proba.argmax(axis=1)
         q = perturb_block(
-            logit_gradient(self.substitute_.module_.to(self.device)),
-            p,
-            torch.as_tensor(label, device=self.device),
-            torch.as_tensor(self._draws(proba), device=self.device),
+            logit_gradient(module),
+            torch.tensor(proba, dtype=torch.float32, device=device),
+            torch.as_tensor(label, device=device),
+            torch.as_tensor(self._draws(proba), device=device),
             self.step_size_,
         )
         q = q.cpu().numpy()

@@ -261,7 +261,6 @@ class MIMAttack(SavedModule, LogitAttack):
         proba, label = read_view(self, X, reset=True)
         self.classes_, target = check_membership(y, len(proba))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        # fit on a local name: an interrupted training leaves this estimator unfitted
         net = self._build_net(proba.shape[1], target, seed)
         net.fit({"proba": proba, "label": label}, target.astype(np.float32))
         self.history_ = net.history

@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt import __version__
 from sklearn_aeppt._compat import check_feature_names, check_n_features, clone_parametrized
+from sklearn_aeppt._one_step import OneStep, is_twin_state
 from sklearn_aeppt._query import find_labels
 
 
@@ -122,7 +123,7 @@ def to_simplex(p, q, label):
     return shown
 
 
-class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator):
     """Base of the classifiers that show other confidences than the one they wrap.
 
     A subclass has the parameters ``estimator``, ``member_fraction`` and ``random_state`` and
@@ -190,7 +191,6 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             if side.y is not None:
                 side.label = find_labels(estimator.classes_, side.y)
         self._fit_defense(members, non_members)
-        # last, so that a fit that failed or was interrupted leaves no estimator that answers
         check_feature_names(self, X, reset=True)
         check_n_features(self, X, reset=True)
         self.classes_ = estimator.classes_
@@ -308,12 +308,19 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return hasattr(self, "estimator_")
 
     def __getstate__(self):
-        return {**super().__getstate__(), "_sklearn_aeppt_version": __version__}
+        state = super().__getstate__()
+        if not is_twin_state(state):
+            return {**state, "_sklearn_aeppt_version": __version__}
+        if state.get("estimator_") is state["estimator"]:  # a file needs the model once
+            return {k: v for k, v in state.items() if k != "estimator_"}
+        return state
 
     def __setstate__(self, state):
         state = dict(state)
         saved = state.pop("_sklearn_aeppt_version", "an unknown version")
-        if saved != __version__:
+        if is_twin_state(state):
+            state.setdefault("estimator_", state["estimator"])
+        elif saved != __version__:
             warnings.warn(
                 f"This {type(self).__name__} was saved by sklearn-aeppt {saved} and is loaded by "
                 f"{__version__}: its answers may differ. Fit it again, or load it with the version "

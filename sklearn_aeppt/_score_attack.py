@@ -3,8 +3,10 @@
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from sklearn_aeppt._one_step import OneStep
 
-class ScoreAttack(ClassifierMixin, BaseEstimator):
+
+class ScoreAttack(ClassifierMixin, OneStep, BaseEstimator):
     """Attack that calls a record a member where its ``decision_function`` is above zero."""
 
     def predict(self, X):

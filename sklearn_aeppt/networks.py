@@ -22,6 +22,7 @@ from skorch.history import History
 from torch import nn
 
 from sklearn_aeppt._mim import TensorBatches, _linear, _Net
+from sklearn_aeppt._one_step import OneStep
 from sklearn_aeppt._saved_module import SavedModule
 
 __all__ = ["NetworkClassifier"]
@@ -141,7 +142,7 @@ class _Dropout(nn.Module):
 MODULES = {"fully_connected": FullyConnected, "alexnet": AlexNet}
 
 
-class NetworkClassifier(SavedModule, ClassifierMixin, BaseEstimator):
+class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
     """Neural network classifier: the paper's targets, and what the trained defenses start from.
 
     Parameters

@@ -87,7 +87,8 @@ def test_the_history_of_a_network_is_saved_too(fitted):
 
 def test_a_network_from_a_gpu_loads_where_there_is_none(fitted, monkeypatch):
     network, X = fitted["network"]
-    elsewhere = pickle.loads(pickle.dumps(network)).set_params(device="cuda")
+    elsewhere = pickle.loads(pickle.dumps(network))
+    elsewhere._fitted_twin.set_params(device="cuda")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     loaded = pickle.loads(pickle.dumps(elsewhere))
     np.testing.assert_array_equal(loaded.predict_proba(X), network.predict_proba(X))

@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -63,6 +64,7 @@ class RecordAttack(ScoreAttack):
         """
         self._validate_params()
         check_refittable(self)
+        self.estimator = clone(self.estimator)  # the twin's own, which it may train when asked
         records, proba, label = read_records(self, X, reset=True)
         classes, member = check_membership(y, len(proba))
         trained_by = self.train_size * self.n_shadow

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.helper import SliceDict
 
 from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._one_step import OneStep, as_fitted
 from sklearn_aeppt._query import check_membership, read_view
 
 
@@ -23,7 +24,7 @@ def _with_the_rest(view, X):
     return SliceDict(**({**X, **view} if isinstance(X, dict) and "proba" in X else view))
 
 
-class AdaptiveAttack(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class AdaptiveAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator):
     """Base of the adaptive attacks: an attack of its own behind a change of what it sees.
 
     A subclass overrides ``_learn`` (what the attack is trained on), ``_see`` (what it is asked
@@ -55,6 +56,7 @@ class AdaptiveAttack(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return _with_the_rest(self._see(*read_view(self, X, reset=False)), X)
 
     @available_if(_attack_has("decision_function"))
+    @as_fitted
     def decision_function(self, X):
         """Return the attack's score of each record, ndarray of shape (n,)."""
         view = self._view(X)

@@ -17,10 +17,11 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_aeppt._compat import BaseComposition, check_feature_names, check_n_features
+from sklearn_aeppt._one_step import OneStep
 from sklearn_aeppt._seeding import seed_unseeded
 
 
-class ModelStackingClassifier(ClassifierMixin, BaseComposition):
+class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
     """Stack of classifiers, each trained on a part of the records of its own.
 
     The records are cut into disjoint parts, alike in classes: one for each first-level estimator,
