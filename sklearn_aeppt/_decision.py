@@ -28,7 +28,7 @@ def predicted_labels(estimator, X):
     if (label < 0).any():
         raise ValueError(
             f"estimator.predict(X) answers {np.asarray(said)[label < 0][0]!r}, which is not in "
-            f"its classes_: fix the model before defending it."
+            "its classes_: fix the model before defending it."
         )
     return label
 
@@ -83,10 +83,10 @@ def stretch_around(proba, threshold, positive):
     stretched = np.nan_to_num(stretched, nan=1.0).clip(0, 1)  # a threshold of one, and p = 1
     # the decision is not left to a tie, nor to rounding
     edge = 2 * np.finfo(proba.dtype).eps
-    stretched = np.where(below, np.minimum(stretched, 0.5 - edge), np.maximum(stretched, 0.5 + edge))
-    return np.column_stack([1 - stretched, stretched][:: 1 if positive == 1 else -1]).astype(
-        proba.dtype
+    stretched = np.where(
+        below, np.minimum(stretched, 0.5 - edge), np.maximum(stretched, 0.5 + edge)
     )
+    return _two_columns(stretched.astype(proba.dtype), positive)
 
 
 def keep_threshold(shown, label, threshold, positive):
@@ -99,3 +99,15 @@ def keep_threshold(shown, label, threshold, positive):
     shown[rows, label] = confidence
     shown[rows, 1 - label] = 1 - confidence
     return shown
+
+
+def keep_side(proba, asked, threshold, positive):
+    """Return `proba`, each row on that side of the threshold on which the row of `asked` is."""
+    p, above = proba[:, positive], asked[:, positive] >= threshold
+    below = np.nextafter(threshold, 0, dtype=proba.dtype)
+    kept = np.where(above, np.maximum(p, threshold), np.minimum(p, below)).astype(proba.dtype)
+    return _two_columns(kept, positive)
+
+
+def _two_columns(p, positive):
+    return np.column_stack([1 - p, p] if positive == 1 else [p, 1 - p])

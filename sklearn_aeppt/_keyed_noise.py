@@ -64,7 +64,7 @@ def generator(key, purpose):
 
 
 def keyed_seeds(items, key):
-    """Return one uint64 for each of some byte strings: a hash that nobody can tell without `key`."""
+    """Return one uint64 for each byte string: a hash that nobody can tell without `key`."""
     keyed = hashlib.blake2b(key=key[:64], digest_size=8)
     digests = bytearray()
     for item in items:

@@ -1,14 +1,30 @@
 """Values that no record could have are read as the nearest that one could.
 
-A bit is zero or one, a count is whole, a pixel is one of 256. Whoever sends 1.003 for a bit does not
-ask about a record: they look at how the model changes nearby, and members and non-members differ
-in that, whatever a single answer shows. So confidences are those of the record on the grid.
+A bit is zero or one, a count is whole, a pixel is one of 256. Whoever sends 1.003 for a bit does
+not ask about a record: they look at how the model changes nearby, and members and non-members
+differ in that, whatever a single output shows. So the confidences are those of the record on the
+grid. The label stays that of the query as it came.
 """
 
 import numpy as np
 from scipy import sparse
 
 from sklearn_aeppt._record_numbers import as_numbers
+
+
+def _two_values(values, low, high):
+    return np.where(values - low < high - values, low, high)
+
+
+def _whole_numbers(values, low, high):
+    return np.rint(values)
+
+
+def _pixels(values, low, high):
+    return np.rint(values * np.float32(255)) / np.float32(255)
+
+
+GRIDS = _two_values, _whole_numbers, _pixels
 
 
 class RecordGrid:
@@ -21,51 +37,37 @@ class RecordGrid:
         if sides[0] is None or sparse.issparse(sides[0]):  # a stored value off a grid is rare
             return self
         low, high = (f([f(side, axis=0) for side in sides], axis=0) for f in (np.min, np.max))
-        two = np.logical_and.reduce([((s == low) | (s == high)).all(axis=0) for s in sides])
-        whole, pixel = (
-            np.logical_and.reduce([(s == grid(s)).all(axis=0) for s in sides])
-            for grid in (np.rint, _pixels)
-        )
-        self.columns_ = np.flatnonzero((two & (low < high)) | whole | pixel)
-        kinds = np.select([two & (low < high), whole], [0, 1], 2)
-        self.kinds_, self.low_, self.high_ = (a[self.columns_] for a in (kinds, low, high))
+        fits = [
+            np.logical_and.reduce([(side == grid(side, low, high)).all(axis=0) for side in sides])
+            for grid in GRIDS
+        ]
+        self.columns_ = np.flatnonzero(np.any(fits, axis=0))
+        self.kinds_ = np.argmax(fits, axis=0)[self.columns_]  # the first that fits
+        self.low_, self.high_ = low[self.columns_], high[self.columns_]
         return self
 
     def nearest(self, X):
         """Return (rows off the grid, those rows as they would be on it); the rows may be none."""
-        none = np.empty(0, dtype=np.intp), None
-        if not len(self.columns_) or not hasattr(X, "dtype" if not hasattr(X, "iloc") else "dtypes"):
-            return none
-        is_frame = hasattr(X, "iloc")
-        dtypes = set(X.dtypes) if is_frame else {X.dtype}
-        if not any(getattr(d, "kind", "O") == "f" for d in dtypes):
-            return none  # whole numbers are on any grid of ours but that of two values
-        values = as_numbers(X)
+        values = as_numbers(X) if len(self.columns_) else None
         if values is None or sparse.issparse(values):
-            return none
+            return np.empty(0, dtype=np.intp), None
         values = values[:, self.columns_]
-        on_grid = np.select(
-            [self.kinds_ == 0, self.kinds_ == 1],
-            [np.where(values - self.low_ < self.high_ - values, self.low_, self.high_),
-             np.rint(values)],
-            _pixels(values),
-        )  # fmt: skip
+        on_grid = np.empty_like(values)
+        for kind in np.unique(self.kinds_):
+            of = self.kinds_ == kind
+            on_grid[:, of] = GRIDS[kind](values[:, of], self.low_[of], self.high_[of])
         off = (values != on_grid) & np.isfinite(values)
         rows = np.flatnonzero(off.any(axis=1))
         if not len(rows):
-            return none
-        if is_frame:
+            return rows, None
+        if hasattr(X, "iloc"):
             moved = X.iloc[rows].copy()
             for j, column in enumerate(self.columns_):
                 hit = off[rows, j]
                 if hit.any():
                     moved.iloc[np.flatnonzero(hit), column] = on_grid[rows, j][hit]
             return rows, moved
-        moved = np.array(X[rows])
+        moved = np.asarray(X)[rows]
         flat = moved.reshape(len(rows), -1)
         flat[:, self.columns_] = np.where(off[rows], on_grid[rows], flat[:, self.columns_])
         return rows, moved
-
-
-def _pixels(values):
-    return np.rint(values * np.float32(255)).astype(np.float32) / np.float32(255)

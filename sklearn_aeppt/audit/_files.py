@@ -14,6 +14,8 @@ KNOWN_TYPES = {
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn_aeppt._record_field.RecordField",
+    "sklearn_aeppt._record_grid.RecordGrid",
     *(
         f"{kind.__module__}.{kind.__qualname__}"
         for package in (sklearn_aeppt, attacks, defenses, networks)
