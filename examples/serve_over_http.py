@@ -124,7 +124,7 @@ def main():
     X, y = load_digits(return_X_y=True)
     mem, non = slice(0, 900), slice(900, None)
     model = RandomForestClassifier(random_state=0).fit(X[mem], y[mem])
-    defended = EqualizedClassifier(model, record_delta=0.2)
+    defended = EqualizedClassifier(model, pairwise_delta=0.2)
     defended.fit(X[mem], X[non], y_mem=y[mem], y_non=y[non])
     for name, served in (("undefended", model), ("equalized", defended)):
         with Service(served) as service:

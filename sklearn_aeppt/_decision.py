@@ -14,14 +14,18 @@ from sklearn.utils.validation import column_or_1d
 from sklearn_aeppt._query import find_labels
 
 
-def predicted_labels(estimator, X):
+def predicted_labels(estimator, X, proba):
     """Return the index into ``classes_`` of each prediction, int64 of shape (n,).
+
+    A model without ``predict`` decides by the argmax of its confidences `proba`.
 
     Raises
     ------
     ValueError
         If a prediction is not one of ``classes_``.
     """
+    if not hasattr(estimator, "predict"):
+        return proba.argmax(axis=1)
     said = estimator.predict(X)
     said = column_or_1d(said if hasattr(said, "shape") else np.asarray(said))
     label = find_labels(estimator.classes_, said)

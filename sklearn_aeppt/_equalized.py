@@ -250,23 +250,23 @@ class EqualizedClassifier(OutputDefense):
                 )
         cost = self.cost if self.cost != "auto" else "log_loss" if labeled else "l1"
         idle = {
-            "rank_weight": (0.0, cost == "l1", 'cost="l1" (or "auto" without class labels)'),
+            "rank_weight": ((0.0,), cost == "l1", 'cost="l1" (or "auto" without class labels)'),
             "holdout_fraction": (
-                0.2,
+                (0.2, 0.0),
                 self.other_classes in ("ranking", "rescaled"),
                 f"other_classes={self.other_classes!r}: only a template has a bound",
             ),
             "alpha": (
-                0.001,
+                (0.001, 1),
                 self.other_classes == "template" or self.pairwise_delta < 1,
                 "a template or pairwise_delta below 1: every group is equalized then",
             ),
         }
-        for name, (default, has_no_effect, beside) in idle.items():
-            if has_no_effect and getattr(self, name) != default:
+        for name, (harmless, has_no_effect, beside) in idle.items():
+            if has_no_effect and getattr(self, name) not in harmless:
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} has no effect with {beside}. Leave it at its "
-                    f"default, {default!r}."
+                    f"default, {harmless[0]!r}."
                 )
 
     def _fit_group(self, sides, by_log_loss, sizes):

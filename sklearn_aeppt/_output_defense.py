@@ -244,7 +244,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
     def _fit_decision(self, estimator, sides):
         """Note by what rule the model decides, and show confidences of that decision only."""
         self._threshold = own_threshold(estimator)
-        labels = [predicted_labels(estimator, side.X) for side in sides]
+        labels = [predicted_labels(estimator, side.X, side.proba) for side in sides]
         self._asks_labels = self._threshold is None and any(
             (side.proba.argmax(axis=1) != label).any() for side, label in zip(sides, labels)
         )
@@ -379,7 +379,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         """Return the defended confidences, ndarray of shape (n, K), rows summing to one."""
         self._check_query(X)
         proba = self._ask(self.estimator_, X)
-        label = predicted_labels(self.estimator_, X) if self._asks_labels else None
+        label = predicted_labels(self.estimator_, X, proba) if self._asks_labels else None
         if not self.n_draws:
             return self._perturb_in_blocks(self._decided(proba, label))
         draws = self._draws(proba, X, self.estimator_)
@@ -415,7 +415,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         """
         self._check_query(X)
         if self._asks_labels:
-            label = predicted_labels(self.estimator_, X)
+            label = predicted_labels(self.estimator_, X, None)
         else:
             label = self._decided(self._ask(self.estimator_, X), None).argmax(axis=1)
         return np.asarray(self.classes_)[label]

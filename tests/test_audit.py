@@ -96,10 +96,10 @@ def test_full_suite_trains_shadow_models_of_the_targets_kind():
 
 def test_template_of_a_target_is_unfitted_and_keeps_the_defense(sides):
     model, X, _, X_non, _ = sides
-    defense = EqualizedClassifier(model, record_delta=0.3).fit(X, X_non)
+    defense = EqualizedClassifier(model, pairwise_delta=0.3).fit(X, X_non)
     template = shadow_template(defense)
     assert not hasattr(template, "estimator_") and not hasattr(template.estimator, "coefs_")
-    assert template.record_delta == 0.3
+    assert template.pairwise_delta == 0.3
     pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X[:, 0] > 0)
     assert not hasattr(shadow_template(pipe)[-1], "coef_")
 

@@ -42,8 +42,12 @@ ESTIMATORS = [
     ),
     AEPPTClassifier(LogisticRegression(), step_size="auto", substitute=quick, max_iter=3),
     EqualizedClassifier(LogisticRegression()),
-    EqualizedClassifier(LogisticRegression(), cost="l1", rest="own", record_delta=0.5, n_bins=4),
-    EqualizedClassifier(LogisticRegression(), rest="template", delta=0.1, n_groups=2),
+    EqualizedClassifier(
+        LogisticRegression(), cost="l1", other_classes="rescaled", pairwise_delta=0.5, n_bins=4
+    ),
+    EqualizedClassifier(
+        LogisticRegression(), other_classes="template", delta=0.1, n_label_groups=2
+    ),
     MemGuardClassifier(LogisticRegression(), max_iter=3, defense_classifier=quick),
     RoundingClassifier(LogisticRegression(), decimals=2),
     TopKClassifier(LogisticRegression(), k=1),

@@ -44,7 +44,7 @@ DEFENSES = {
     ),
     "equalized": lambda model: EqualizedClassifier(model, n_bins=6, random_state=0),
     "template": lambda model: EqualizedClassifier(
-        model, rest="template", record_delta=0.5, n_bins=4, random_state=0
+        model, other_classes="template", pairwise_delta=0.5, n_bins=4, random_state=0
     ),
     "memguard": lambda model: MemGuardClassifier(
         model, max_iter=3, defense_classifier=quick, random_state=0

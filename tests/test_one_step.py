@@ -73,7 +73,7 @@ OUTPUT = {
     ),
     "EqualizedClassifier": (
         EqualizedClassifier(FOREST, n_bins=4, random_state=0),
-        {"rest": "template", "delta": 0.5, "n_bins": 2},
+        {"other_classes": "template", "delta": 0.5, "n_bins": 2},
     ),
     "MemGuardClassifier": (
         MemGuardClassifier(FOREST, defense_classifier=MIM, max_iter=5, random_state=0),
@@ -429,7 +429,7 @@ class Stop(KeyboardInterrupt):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_thousand_refits_and_fifty_interrupted_ones_never_answer_with_less_protection():
     defense = EqualizedClassifier(
-        FOREST, cost="l1", rest="template", bound_fraction=0, n_bins=3, random_state=0
+        FOREST, cost="l1", other_classes="template", holdout_fraction=0, n_bins=3, random_state=0
     )
     whole = []
     for delta in (0.0, 0.05):

@@ -42,15 +42,15 @@ def defenses(model, seed):
         "equalized, cost L1": EqualizedClassifier(model, cost="l1", **equalized),
         "equalized, cost log loss": EqualizedClassifier(model, cost="log_loss", **equalized),
         "equalized, delta 0.05": EqualizedClassifier(model, delta=0.05, **equalized),
-        "equalized for accuracy": EqualizedClassifier(model, protect="accuracy", **equalized),
+        "equalized for accuracy": EqualizedClassifier(model, constraint="attack_accuracy", **equalized),
         "equalized for accuracy, ordered 0.25": EqualizedClassifier(
-            model, protect="accuracy", ordered=0.25, **equalized
+            model, constraint="attack_accuracy", rank_weight=0.25, **equalized
         ),
         "equalized for accuracy, cost L1": EqualizedClassifier(
-            model, protect="accuracy", cost="l1", **equalized
+            model, constraint="attack_accuracy", cost="l1", **equalized
         ),
-        "equalized, rows within 0.2": EqualizedClassifier(model, record_delta=0.2, **equalized),
-        "equalized, template": EqualizedClassifier(model, rest="template", **equalized),
+        "equalized, rows within 0.2": EqualizedClassifier(model, pairwise_delta=0.2, **equalized),
+        "equalized, template": EqualizedClassifier(model, other_classes="template", **equalized),
     }
 
 

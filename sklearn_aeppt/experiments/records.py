@@ -78,10 +78,10 @@ DEFENSES = {
     ),
     "equalized, cost L1": partial(EqualizedClassifier, cost="l1", random_state=0),
     "equalized, cost log loss": partial(EqualizedClassifier, random_state=0),
-    "the same, rows within 0.5": partial(EqualizedClassifier, record_delta=0.5, random_state=0),
-    "the same, rows within 0.2": partial(EqualizedClassifier, record_delta=0.2, random_state=0),
-    "the same, rows within 0.05": partial(EqualizedClassifier, record_delta=0.05, random_state=0),
-    "equalized for accuracy": partial(EqualizedClassifier, protect="accuracy", random_state=0),
+    "the same, rows within 0.5": partial(EqualizedClassifier, pairwise_delta=0.5, random_state=0),
+    "the same, rows within 0.2": partial(EqualizedClassifier, pairwise_delta=0.2, random_state=0),
+    "the same, rows within 0.05": partial(EqualizedClassifier, pairwise_delta=0.05, random_state=0),
+    "equalized for accuracy": partial(EqualizedClassifier, constraint="attack_accuracy", random_state=0),
 }
 
 
