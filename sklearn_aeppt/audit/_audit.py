@@ -22,10 +22,13 @@ from sklearn_aeppt.attacks import query
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
+    N_ON_LADDER,
     N_REPEATS,
     N_VARIANTS,
     SUITES,
     Contender,
+    accepted,
+    ladder,
     shadow_template,
     variation,
 )
@@ -238,6 +241,10 @@ def _prepare(target, template, X, y, attacks, ask, seed):
             if augment is not None:
                 options = {"n_queries": N_VARIANTS, "augment": augment, "random_state": ask}
                 views["varied"] = query(target, X, y, **options)
+            steps = ladder(X)
+            if steps and (steps := accepted(target, X, steps)):
+                options = {"n_queries": N_ON_LADDER, "augment": steps, "random_state": ask}
+                views["ladder"] = query(target, X, y, **options)
             if isinstance(target, OutputDefense):
                 views["plain"] = query(target.estimator_, X, y)
         return SUITES[attacks](seed, views=views, target=target, template=template), views
