@@ -100,6 +100,11 @@ class CollisionAttack(LogitAttack):
             [*(recurrence(values) for values in seen), label, predicted, predicted == label]
         )
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True
+        return tags
+
 
 def recurrence(rows):
     """Return the share of the other rows that equal each row, ndarray of shape (n,)."""

@@ -137,6 +137,11 @@ class VariantsAttack(BoostingAttack):
             )
         return self.rungs_
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = self.labels_only
+        return tags
+
 
 def variant_features(repeats, label, rungs, labels_only):
     """Return columns of features of the answers to variants, one number a record each.
