@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.attacks import (
     BoostingAttack,
+    CollisionAttack,
     FlipAttack,
     ForestAttack,
     GapAttack,
@@ -16,6 +17,7 @@ from sklearn_aeppt.attacks import (
     MIMAttack,
     RoundingAttack,
     ThresholdAttack,
+    VariantsAttack,
 )
 from sklearn_aeppt.defenses import (
     AdversarialRegularizationClassifier,
@@ -61,6 +63,9 @@ ESTIMATORS = [
     ThresholdAttack(),
     ThresholdAttack("modified_entropy", per_class=False),
     BoostingAttack(max_iter=20),
+    CollisionAttack(),
+    VariantsAttack(n_queries=1, max_iter=20),
+    VariantsAttack(n_queries=1, labels_only=True, max_iter=20),
     ForestAttack(n_estimators=20, min_samples_leaf=1),
     FlipAttack(ThresholdAttack("loss")),
     RoundingAttack(BoostingAttack(max_iter=20, random_state=0), decimals=1),

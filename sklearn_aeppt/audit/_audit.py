@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
+from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._output_defense import OutputDefense, check_two_sets
 from sklearn_aeppt._query import check_ready
 from sklearn_aeppt._records import join_records, number_records
@@ -22,10 +23,13 @@ from sklearn_aeppt.attacks import query
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
+    N_ON_LADDER,
     N_REPEATS,
     N_VARIANTS,
     SUITES,
     Contender,
+    accepted,
+    ladder,
     shadow_template,
     variation,
 )
@@ -234,10 +238,7 @@ def _prepare(target, template, X, y, attacks, ask, seed):
             again = query(target, X, y, n_queries=N_REPEATS)
             if (again["repeats"] != again["repeats"][:, :1]).any():  # else nothing to average
                 views["repeated"] = again
-            augment = variation(X)
-            if augment is not None:
-                options = {"n_queries": N_VARIANTS, "augment": augment, "random_state": ask}
-                views["varied"] = query(target, X, y, **options)
+            views |= _ask_about_variants(target, X, y, ask)
             if isinstance(target, OutputDefense):
                 views["plain"] = query(target.estimator_, X, y)
         return SUITES[attacks](seed, views=views, target=target, template=template), views
@@ -246,6 +247,22 @@ def _prepare(target, template, X, y, attacks, ask, seed):
     if not contenders:
         raise ValueError(f"attacks={attacks!r} is empty: give attacks, or the name of a suite.")
     return contenders, views
+
+
+def _ask_about_variants(target, X, y, seed):
+    """Return the views of variants of the records, as far as there are any."""
+    views = {}
+    if isinstance(target, Answers):  # made elsewhere: there is no model to ask about variants
+        return views
+    augment = variation(X)
+    if augment is not None:
+        options = {"n_queries": N_VARIANTS, "augment": augment, "random_state": seed}
+        views["varied"] = query(target, X, y, **options)
+    steps = ladder(X)
+    if steps and (steps := accepted(target, X, steps)):
+        options = {"n_queries": N_ON_LADDER, "augment": steps, "random_state": seed}
+        views["ladder"] = query(target, X, y, **options)
+    return views
 
 
 def _play(contender, learned, asked, is_member):
