@@ -68,6 +68,8 @@ def main(argv=None):
     protect.add_argument("--out", required=True, metavar="FILE", help=".skops file to write")
 
     args = parser.parse_args(argv)
+    if hasattr(sys.stdout, "reconfigure"):  # a name that the terminal cannot show is no failure
+        sys.stdout.reconfigure(errors="backslashreplace")
     # what a command needs is imported when it is called: help and typing errors answer at once
     try:
         run = {"demo": _demo, "experiment": _experiment, "audit": _audit, "protect": _protect}

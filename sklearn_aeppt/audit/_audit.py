@@ -16,9 +16,11 @@ from sklearn.utils.validation import (
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._output_defense import OutputDefense, check_two_sets
 from sklearn_aeppt._query import check_ready
 from sklearn_aeppt._records import join_records, number_records
+from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import query
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
@@ -60,18 +62,19 @@ def audit(
     memory=None,
     verbose=0,
 ):
-    """Attack a fitted classifier in every way at hand, and report what attackers get.
+    r"""Attack a fitted classifier in every way at hand, and report what attackers get.
 
     The adversary knows the membership of half of the records, trains each attack on what the
     target shows of them, and is scored on the other half.
 
     Parameters
     ----------
-    target : fitted classifier, or dict of str to fitted classifier
+    target : fitted classifier, or dict of fitted classifiers
         Anything with ``predict_proba``, ``predict`` and ``classes_``, defended or not; what has no
         ``fit``, such as the address of a service, need be no scikit-learn estimator. Several, by
         name, are audited on the same records; the first is what the others' perturbation is
-        measured from.
+        measured from. A name is any text or object, shown as its text; what a terminal, a file or a
+        picture cannot hold of it stands there as an escape such as ``\x00``.
     X_mem, X_non : records
         Records that trained the target, and records that it never saw, alike otherwise.
     y_mem, y_non : array-like of shape (n,)
@@ -85,7 +88,7 @@ def audit(
         Attacks run at once, through joblib and whatever backend it is set to. The figures do not
         depend on it.
     random_state : int, RandomState instance or None, default=None
-    name : str or None, default=None
+    name : object, default=None
         Name of the target in the report; None takes its class.
     slices : dict or None, default=None
         Groups of records to report on by themselves: name -> (values of the members, values of
@@ -127,10 +130,7 @@ def audit(
                         slices=slices, memory=memory, verbose=verbose)  # fmt: skip
     check_ready(target)
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non)
-    slices = {
-        key: np.concatenate([column_or_1d(value) for value in pair])[kept]
-        for key, pair in (slices or {}).items()
-    }
+    slices = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
     template = shadow_template(target) if attacks == "full" else None
@@ -168,7 +168,7 @@ def audit(
     at_risk = scored[members[np.argsort(-score[members], kind="stable")[:20]]]
     slices = {"class": y, "answer": np.where(right, "right", "wrong"), **slices}
     return AuditReport(
-        name=type(target).__name__ if name is None else name,
+        name=type(target).__name__ if name is None else as_text(name),
         rows=rows,
         strongest={**rows[best], "low": interval[0], "high": interval[1]},
         floor=floor,
@@ -189,7 +189,16 @@ def _compare(targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
     reports, size, first = {}, {}, None
     for name, target in targets.items():
         reports[name] = audit(
-            target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, seed, name=name, **options
+            target,
+            X_mem,
+            y_mem,
+            X_non,
+            y_non,
+            attacks,
+            n_jobs,
+            seed,
+            name=as_text(name),
+            **options,
         )
         shown = np.concatenate([target.predict_proba(X) for X in (X_mem, X_non)])
         first = shown if first is None else first
@@ -243,7 +252,7 @@ def _prepare(target, template, X, y, attacks, ask, seed):
                 views["plain"] = query(target.estimator_, X, y)
         return SUITES[attacks](seed, views=views, target=target, template=template), views
     named = attacks.items() if isinstance(attacks, dict) else ((str(a), a) for a in attacks)
-    contenders = [Contender(name, attack) for name, attack in named]
+    contenders = [Contender(as_text(name), attack) for name, attack in named]
     if not contenders:
         raise ValueError(f"attacks={attacks!r} is empty: give attacks, or the name of a suite.")
     return contenders, views
