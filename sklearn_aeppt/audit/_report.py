@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_aeppt._saving import write_text
+
 
 @dataclass
 class AuditReport:
@@ -147,7 +149,7 @@ class AuditReport:
             default=_plain,
         )
         if path is not None:
-            Path(path).write_text(text + "\n")
+            write_text(path, text + "\n")
         return text
 
     def plot(self, ax=None):
@@ -173,7 +175,7 @@ class AuditReport:
     def to_html(self, path):
         """Write the report as one self-contained file; return the path."""
         path = Path(path)
-        path.write_text(to_html([self]))
+        write_text(path, to_html([self]))
         return path
 
 
@@ -221,7 +223,7 @@ class AuditComparison:
         parts = {name: json.loads(report.to_json()) for name, report in self.reports.items()}
         text = json.dumps({"reports": parts, "size": self.size}, indent=1)
         if path is not None:
-            Path(path).write_text(text + "\n")
+            write_text(path, text + "\n")
         return text
 
     def plot(self, ax=None):
@@ -248,7 +250,7 @@ class AuditComparison:
         head = "<h2>Side by side</h2>" + _embed(self.plot, (7, 4.6), "Attack against perturbation")
         head += self.to_frame().to_html(index=False, float_format="{:.3f}".format, border=0)
         path = Path(path)
-        path.write_text(to_html(list(self.reports.values()), head))
+        write_text(path, to_html(list(self.reports.values()), head))
         return path
 
 
