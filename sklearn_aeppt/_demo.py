@@ -13,8 +13,9 @@ from sklearn.utils import _safe_indexing
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
-from sklearn_aeppt._saving import read_arrays, writing
+from sklearn_aeppt._saving import read_records, writing
 from sklearn_aeppt.attacks import MIMAttack, query
+from sklearn_aeppt.audit._files import read_csv
 from sklearn_aeppt.metrics import clopper_pearson, label_only_floor, perturbation_size
 
 
@@ -126,16 +127,13 @@ def read_table(path, target):
         try:
             arrays = read_records(path)
         except ValueError as error:
-            raise ValueError(
-                f"--data {error} Save it with numpy.savez(file, X=X, y=y)."
-            ) from error
+            raise ValueError(f"--data {error} Save it with numpy.savez(file, X=X, y=y).") from error
         return arrays["X"], arrays["y"]
-    readers = {".csv": "read_csv", ".parquet": "read_parquet"}
-    if path.suffix not in readers:
+    if path.suffix not in (".csv", ".parquet"):
         raise ValueError(f"--data {path}: give an .npz, .csv or .parquet file.")
     import pandas as pd  # an extra: only tables need it
 
-    table = getattr(pd, readers[path.suffix])(path)
+    table = read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     target = table.columns[-1] if target is None else target
     if target not in table:
         raise ValueError(

@@ -339,6 +339,8 @@ class EqualizedClassifier(OutputDefense):
 
     def _bound(self, held_out):
         """Return the bound on the advantage from records that the maps were not fitted on."""
+        if min(len(side[0]) for side in held_out) == 0:  # one record was too few to hold out
+            return 1.0
         n_classes, n_bins = len(self.group_), max(map(len, self.maps_))
         cells = []
         for top, label, hit, _ in held_out:
@@ -376,7 +378,7 @@ class EqualizedClassifier(OutputDefense):
         # one record's weight of prior: an empty bin is half right
         accuracy = (np.bincount(bin_of[hit], minlength=len(center)) + 0.5) / (n + 1)
         c = center.clip(1e-6, 1 - 1e-6)
-        wrong = min(n_classes - 1, 10)
+        wrong = np.clip(n_classes - 1, 1, 10)
         loss = -np.outer(accuracy, np.log(c)) - np.outer(1 - accuracy, np.log((1 - c) / wrong))
         return ((n + 1e-3) / n.sum())[:, None] * loss
 

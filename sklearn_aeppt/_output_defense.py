@@ -47,6 +47,7 @@ def is_fitted(estimator):
     return True
 
 
+@np.errstate(under="ignore")  # what is nearly nothing may become nothing
 def check_proba(proba, *, source, n_classes=None):
     """Return `proba` as a float array of shape (n, K) whose rows are probability vectors.
 
@@ -54,7 +55,7 @@ def check_proba(proba, *, source, n_classes=None):
     nothing extra. Rows may miss a sum of one by 0.001, as rounded answers do.
     """
     proba = np.asarray(proba)
-    if proba.dtype.kind != "f":
+    if proba.dtype.kind != "f" or proba.dtype.itemsize > 8:  # torch knows no longer floats
         proba = proba.astype(np.float64)
     if proba.ndim != 2 or 0 in proba.shape:
         raise ValueError(
@@ -168,6 +169,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         return self._fit(X, y, is_member)
 
+    @np.errstate(under="ignore")
     def _fit(self, X, y, is_member, y_mem=None, y_non=None):
         self._validate_params()
         self._check_estimator()
@@ -270,6 +272,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         proba = check_proba(proba, source="proba", n_classes=len(self.classes_))
         return self._perturb_in_blocks(proba)
 
+    @np.errstate(under="ignore")
     def _perturb_in_blocks(self, proba):
         """Answer block by block into one array: memory does not grow with the rows otherwise."""
         shown = np.empty(proba.shape, dtype=np.promote_types(proba.dtype, np.float32))

@@ -1,5 +1,6 @@
 """Results kept on a disk: private, nothing in clear text, never of another version of the code."""
 
+import hashlib
 import os
 import sys
 from functools import cache, partial
@@ -60,10 +61,10 @@ def remembered(memory, call, counted=None):
     function = call.func
     what = (
         __version__, sklearn.__version__, np.__version__,
-        function.__module__, function.__qualname__, code_of(function, counted), counted,
+        function.__module__, function.__qualname__, code_of(function, counted), *counted,
     )  # fmt: skip
     # here, where arrays are arrays: in another process they may have become memory maps
-    key = joblib.hash(what, coerce_mmap=True)
+    key = joblib.hash([joblib.hash(part, coerce_mmap=True) for part in what])
     return partial(memory.cache(_run, ignore=["call"]), key, Unnamed(call))
 
 
@@ -90,7 +91,8 @@ def code_of(*values):
     """Return a hash of the code of the functions and of the classes of the objects in `values`."""
     found = {}
     _collect(values, found, {})
-    return joblib.hash(sorted(found.items()))
+    # as text: joblib tells equal objects from one object that stands in two places
+    return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
 
 
 def _collect(value, found, seen):
@@ -126,7 +128,11 @@ def _note(kind, found):
         if _package(one) != "builtins":
             # what runs, too: it tells apart what has one name, in a notebook or made by a function
             parts = vars(one) if isinstance(one, type) else {"": one}
-            code = [(name, _code(part)) for name, part in sorted(parts.items())]
+            code = [
+                (name, _code(part))
+                for name, part in sorted(parts.items())
+                if callable(part) or not name.startswith("__")  # which Python notes as it goes
+            ]
             found[f"{one.__module__}.{one.__qualname__}"] = _source(one.__module__), code
 
 

@@ -89,7 +89,7 @@ def check_widths(name, value):
 def _entries(value, expected, name):
     if not isinstance(value, dict) or set(value) != expected:
         found = sorted(map(str, value)) if isinstance(value, dict) else type(value).__name__
-        raise ValueError(f"{name} holds {str(found):.200} and not {sorted(expected)}")
+        raise ValueError(f"{name} holds {found!s:.200} and not {sorted(expected)}")
     return value
 
 

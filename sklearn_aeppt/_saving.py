@@ -100,6 +100,7 @@ def read_arrays(path, fits):
     """
     try:
         with zipfile.ZipFile(path) as members:
+            found = ", ".join(name.removesuffix(".npy") for name in members.namelist())
             for name, fit in fits.items():
                 shape, dtype, size = _header(members, name)
                 if dtype.hasobject or not fit(shape, dtype):
@@ -109,9 +110,16 @@ def read_arrays(path, fits):
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in fits}
     except KeyError as error:
-        raise ValueError(f"{path} is not what it should be: {error.args[0]}.") from error
+        raise ValueError(
+            f"{path} holds {found} and not {', '.join(fits)}: it is not what it should be."
+        ) from error
     except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, zlib.error) as error:
         raise ValueError(f"{path} is damaged, or not what it should be: {error}.") from error
+
+
+def read_records(path):
+    """Return the arrays ``X`` and ``y`` of an ``.npz`` file of records."""
+    return read_arrays(path, {"X": lambda shape, dtype: True, "y": lambda shape, dtype: True})
 
 
 def _header(members, name):

@@ -165,7 +165,5 @@ class _Plain(pickle.Unpickler):
 
     def find_class(self, module, name):
         if (module, name) not in self.allowed:
-            raise _ForeignError(
-                f"it asks to load {module}.{name}, which CIFAR-100 has no need of"
-            )
+            raise _ForeignError(f"it asks to load {module}.{name}, which CIFAR-100 has no need of")
         return super().find_class(module, name)

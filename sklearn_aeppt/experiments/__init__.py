@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from sklearn_aeppt._remember import open_memory
-from sklearn_aeppt._saving import writing, write_text
+from sklearn_aeppt._saving import write_text, writing
 
 #: Name -> what it shows. The paper's tables and figures are functions of `paper_tables` and
 #: `paper_figures`; each other one lives in the module of its name, as ``run(scale, seed)``.

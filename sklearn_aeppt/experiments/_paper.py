@@ -24,7 +24,7 @@ from sklearn_aeppt.datasets import (
     make_purchase,
     purchase_classes,
 )
-from sklearn_aeppt.experiments._data import ALEXNET
+from sklearn_aeppt.experiments._data import ALEXNET, open_arrays
 from sklearn_aeppt.metrics import label_only_floor, perturbation_size
 from sklearn_aeppt.networks import NetworkClassifier
 
@@ -203,7 +203,7 @@ def walmart_baskets(folder, n_products=600):
     """Return distinct whole baskets over the most bought products, (n, n_products) uint8."""
     if folder is None or not (Path(folder) / "walmart37.npz").exists():
         raise ValueError(f"data={folder}: dataset='baskets' needs walmart37.npz in that folder.")
-    with np.load(Path(folder) / "walmart37.npz") as z:
+    with open_arrays(Path(folder) / "walmart37.npz") as z:
         indptr, indices = z["indptr"], z["indices"]
     baskets = sparse.csr_array((np.ones(len(indices), np.uint8), indices, indptr))
     bought = np.asarray(baskets.sum(axis=0)).ravel()

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._output_defense import OutputDefense
 from sklearn_aeppt.datasets import make_purchase
-from sklearn_aeppt.experiments._data import ALEXNET, images, made_up, tables
+from sklearn_aeppt.experiments._data import ALEXNET, images, made_up, open_arrays, tables
 from sklearn_aeppt.experiments.defenses import LONG_ALEXNET, draw, output_defenses, play_all
 
 MEMBERS = {"location30": 1500, "walmart37": 6000}
@@ -93,5 +93,5 @@ def answers(folder):
     file = Path(folder) / "memguard_location.npz"
     if not file.exists():
         return None
-    with np.load(file) as z:
+    with open_arrays(file) as z:
         return z["target_undefended"], z["target_y"], z["target_member"]
