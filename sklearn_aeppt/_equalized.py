@@ -234,7 +234,7 @@ class EqualizedClassifier(OutputDefense):
         self._cumulative = padded([w.cumsum(axis=1) for w in self.transport_], np.inf)
         self._values = padded([group.values for group in groups], 0)
         self._tails = padded([group.tails for group in groups], 0)
-        if held_out is not None:
+        if held_out is not None and min(map(len, held_out)) > 0:  # one record is too few
             self._advantage_bound = self._bound(held_out)
 
     def _check_parameters(self, labeled):
@@ -468,7 +468,7 @@ def log_loss_cost(bins, right, center, n_classes):
     # one record's weight of prior: an empty bin is half right
     accuracy = (counts(bins[right], len(center)) + 0.5) / (n + 1)
     c = center.clip(1e-6, 1 - 1e-6)
-    wrong = min(n_classes - 1, 10)
+    wrong = np.clip(n_classes - 1, 1, 10)
     loss = -np.outer(accuracy, np.log(c)) - np.outer(1 - accuracy, np.log((1 - c) / wrong))
     return ((n + 1e-3) / n.sum())[:, None] * loss
 

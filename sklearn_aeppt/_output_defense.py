@@ -61,6 +61,7 @@ def is_fitted(estimator):
     return True
 
 
+@np.errstate(under="ignore")  # what is nearly nothing may become nothing
 def check_proba(proba, *, source, n_classes=None):
     """Return `proba` as a float array of shape (n, K) whose rows are probability vectors.
 
@@ -68,7 +69,7 @@ def check_proba(proba, *, source, n_classes=None):
     nothing extra. Rows may miss a sum of one by 0.001, as rounded answers do.
     """
     proba = np.asarray(proba)
-    if proba.dtype.kind != "f":
+    if proba.dtype.kind != "f" or proba.dtype.itemsize > 8:  # torch knows no longer floats
         proba = proba.astype(np.float64)
     if proba.ndim != 2 or 0 in proba.shape:
         raise ValueError(
@@ -171,6 +172,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
     def key(self, value):
         vars(self)["key"] = SecretBytes(value) if type(value) is bytes else value
 
+    @np.errstate(under="ignore")  # a tiny confidence may become zero
     def fit(self, X, y=None, *, is_member=None, y_mem=None, y_non=None):
         """Fit the defense, and the wrapped estimator too where it is not fitted yet.
 
@@ -360,6 +362,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         draws = self._draws(proba, records, self.estimator_) if self.n_draws else None
         return self._perturb_in_blocks(self._decided(proba, None), draws)
 
+    @np.errstate(under="ignore")
     def _perturb_in_blocks(self, proba, draws=None):
         """Answer block by block into one array: memory does not grow with the rows otherwise."""
         shown = np.empty(proba.shape, dtype=np.promote_types(proba.dtype, np.float32))

@@ -1,6 +1,7 @@
 """The audit itself: ask the target, run every attack, write the report."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -10,7 +11,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import (
     _num_samples,
-    check_memory,
     column_or_1d,
 )
 from tqdm.auto import tqdm
@@ -20,6 +20,7 @@ from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._output_defense import OutputDefense, check_two_sets
 from sklearn_aeppt._query import check_ready
 from sklearn_aeppt._records import join_records, number_records
+from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import query
 from sklearn_aeppt.audit._canaries import canary_risk
@@ -94,7 +95,9 @@ def audit(
         Groups of records to report on by themselves: name -> (values of the members, values of
         the non-members), such as ``{"region": (region_mem, region_non)}``.
     memory : str, joblib.Memory or None, default=None
-        Cache of finished attacks: an audit that was cut off goes on where it stopped.
+        Cache of finished attacks: an audit that was cut off goes on where it stopped. Readable by
+        its owner only; an attack whose code has changed is run again. Joblib loads pickles from
+        it: keep it where nobody else writes.
     verbose : int, default=0
         Above 0 shows a progress bar.
 
@@ -138,14 +141,15 @@ def audit(
     known, scored = train_test_split(
         np.arange(len(y)), test_size=0.5, stratify=is_member, random_state=split
     )
-    run = check_memory(memory).cache(_play)
-    jobs = (
-        delayed(run)(
-            contender, views[contender.learns][known], views[contender.asks][scored],
+    memory = open_memory(memory)
+    plays = (
+        partial(
+            _play, contender, views[contender.learns][known], views[contender.asks][scored],
             is_member[known],
         )
         for contender in contenders
     )  # fmt: skip
+    jobs = (delayed(remembered(memory, play))() for play in plays)
     done = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     done = list(tqdm(done, "attacks", len(contenders), disable=not verbose))
 

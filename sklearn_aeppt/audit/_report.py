@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_aeppt._saving import write_text
 from sklearn_aeppt._text import as_text, html_name, picture_name, shown_name, to_json
 
 
@@ -146,7 +147,7 @@ class AuditReport:
         """Return the report as JSON text; write it to `path` if given."""
         text = to_json(self._contents())
         if path is not None:
-            Path(path).write_text(text + "\n")
+            write_text(path, text + "\n")
         return text
 
     def _contents(self):
@@ -178,7 +179,7 @@ class AuditReport:
     def to_html(self, path):
         """Write the report as one self-contained file; return the path."""
         path = Path(path)
-        path.write_text(to_html([self]))
+        write_text(path, to_html([self]))
         return path
 
 
@@ -231,7 +232,7 @@ class AuditComparison:
         parts = {name: report._contents() for name, report in self.reports.items()}
         text = to_json({"reports": parts, "size": self.size})
         if path is not None:
-            Path(path).write_text(text + "\n")
+            write_text(path, text + "\n")
         return text
 
     def plot(self, ax=None):
@@ -258,7 +259,7 @@ class AuditComparison:
         head = "<h2>Side by side</h2>" + _embed(self.plot, (7, 4.6), "Attack against perturbation")
         head += _frame_table(self.to_frame())
         path = Path(path)
-        path.write_text(to_html(list(self.reports.values()), head))
+        write_text(path, to_html(list(self.reports.values()), head))
         return path
 
 

@@ -9,7 +9,8 @@ from inspect import signature
 from pathlib import Path
 from shutil import rmtree
 
-from joblib import Memory
+from sklearn_aeppt._remember import open_memory
+from sklearn_aeppt._saving import write_text, writing
 
 #: Name -> what it shows. The paper's tables and figures are functions of `paper_tables` and
 #: `paper_figures`; each other one lives in the module of its name, as ``run(scale, seed)``.
@@ -107,7 +108,7 @@ def run_experiment(
     if name in PAPER:
         options["name"] = name
     if "memory" in known:
-        options["memory"] = Memory(cache, verbose=0)
+        options["memory"] = open_memory(cache)
     tables, figure = run(scale=scale, seed=seed, **options), None
     if isinstance(tables, tuple):
         tables, figure = tables
@@ -116,10 +117,11 @@ def run_experiment(
         command += f" --{key} {'FOLDER' if key == 'data' else value}"
     result = {"experiment": name, "command": command, **_machine(), "tables": tables}
     stem = name if dataset is None else f"{name}-{dataset}"
-    (out / f"{stem}.json").write_text(json.dumps(result, indent=1) + "\n")
-    (out / f"{stem}.md").write_text(to_markdown(result))
+    write_text(out / f"{stem}.json", json.dumps(result, indent=1) + "\n")
+    write_text(out / f"{stem}.md", to_markdown(result))
     if figure is not None:
-        figure.savefig(out / f"{stem}.png", dpi=90)
+        with writing(out / f"{stem}.png") as file:
+            figure.savefig(file, format="png", dpi=90)
     if name not in PAPER:
         rmtree(cache, ignore_errors=True)
     return result

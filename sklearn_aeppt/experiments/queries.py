@@ -31,7 +31,11 @@ def run(scale="paper", seed=0, data=None):
             "equalized": EqualizedClassifier(model, **equalized),
             "rows within 0.2": EqualizedClassifier(model, pairwise_delta=0.2, **equalized),
             "rows equal, template": EqualizedClassifier(
-                model, pairwise_delta=0.0, other_classes="template", holdout_fraction=0.0, **equalized
+                model,
+                pairwise_delta=0.0,
+                other_classes="template",
+                holdout_fraction=0.0,
+                **equalized,
             ),
         }
         for defense in shown.values():
