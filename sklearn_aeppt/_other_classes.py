@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 #: AUC that the ranking of the other classes may add to the label before the template replaces it.
 RANKING_MAY_TELL = 0.01
 ENOUGH_TO_TELL = 500  # records on a side, for that figure to mean something
-MOST_TO_TELL = 4000
+MOST_TO_TELL = 2000
 
 
 class Ranking:

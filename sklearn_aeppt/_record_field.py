@@ -26,6 +26,7 @@ LENGTH = 0.5
 NEAR = 0.05  # quantile of the distances to the nearest other record
 N_MEASURED, N_OTHERS = 1000, 10_000  # records whose distances are measured, and to how many others
 COSINES = (32, 8)  # of the first number, whose distribution matters, and of each further one
+BLOCK = 1024  # records at a time, so that what is computed of them stays in a cache
 TABLE_BITS = 12
 _ANGLES = 2 * np.pi * np.arange(2**TABLE_BITS) / 2**TABLE_BITS
 _COSINE = np.rint(np.cos(_ANGLES) * 2**20)  # whole: their sum does not depend on its order
@@ -81,6 +82,17 @@ class RecordField:
     def __call__(self, estimator, X):
         """Return float64 numbers in (0, 1) of each record, shape (n, n_draws)."""
         numbers, others = read_numbers(estimator, X)
+        n = numbers.shape[0] if others is None else len(others)
+        blocks = [
+            self._draw(
+                None if numbers is None else numbers[start : start + BLOCK],
+                None if others is None else others[start : start + BLOCK],
+            )
+            for start in range(0, n, BLOCK)
+        ]
+        return np.concatenate(blocks) if blocks else np.empty((0, self.n_draws))
+
+    def _draw(self, numbers, others):
         n = numbers.shape[0] if others is None else len(others)
         phase = np.broadcast_to(self.offset_, (n, len(self.offset_)))
         if numbers is not None:

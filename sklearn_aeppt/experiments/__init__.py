@@ -23,6 +23,7 @@ EXPERIMENTS = {
     "equalized": "the equalized defense beside the others: what each leaves and what it costs",
     "frontier": "every defense against the least perturbation that any needs",
     "hardening": "rows, classes, threads, processes, forks and hours of calls",
+    "oracles": "the equalized defense asked cleverly: variants, equal outputs, several keys",
     "protection": "a fixed attacker before and after AEPPT, and one who retrains",
     "queries": "the equalized defense asked a thousand times about a record and its variants",
     "records": "attackers who know how hard each record is, against every defense",

@@ -81,6 +81,21 @@ def images(folder):
     return X[first], y[first]
 
 
+class OverfitNetwork(MLPClassifier):
+    """A dense network that is trained without a warning that it has not converged."""
+
+    def fit(self, X, y):
+        """Train; overfit is what is wanted."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().fit(X, y)
+
+
+def overfit_network(seed):
+    """Return an unfitted network of 128 units."""
+    return OverfitNetwork((128,), alpha=0, max_iter=100, random_state=seed)
+
+
 def games(scale, seed, data, n_seeds=3, n_max=5000):
     """Yield (name, seed, model, X, y, is_member) of one overfit network per data set and seed.
 
@@ -94,9 +109,6 @@ def games(scale, seed, data, n_seeds=3, n_max=5000):
             n = min(len(X) // 2, 2500 if len(X) < 10_000 else n_max)
             rows = rng.permutation(len(X))[: 2 * n if scale == "paper" else 400]
             X, y, is_member = X[rows], y[rows], np.arange(len(rows)) < len(rows) // 2
-            model = MLPClassifier((128,), alpha=0, max_iter=100, random_state=s)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # overfit is what is wanted
-                model.fit(X[is_member], y[is_member])
+            model = overfit_network(s).fit(X[is_member], y[is_member])
             kept = np.isin(y, model.classes_)
             yield name, s, model, X[kept], y[kept], is_member[kept]
