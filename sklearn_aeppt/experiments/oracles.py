@@ -42,7 +42,7 @@ MODELS = {
 NOISES = {f"noise {scale:g}": GaussianNoise(scale) for scale in (1e-7, 1e-6, 1e-4, 1e-2)}
 FLIPS = {f"{n} bit{'s' * (n > 1)} flipped": BitFlips(n_flips=n) for n in (1, 2)}
 KEYS = "other keys"
-N_FITTED, N_SCORED = 1500, 750  # of members and of others; the others that are scored are new
+N_FITTED, N_SCORED = 1500, 600  # of members and of others; the others that are scored are new
 
 
 def run(scale="paper", seed=0, data=None, memory=None):
