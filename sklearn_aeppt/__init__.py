@@ -8,7 +8,7 @@ non-members the same distribution. ``sklearn_aeppt.attacks`` holds the adversari
 
 __version__ = "0.1.0"  # first: the modules below note it in what is saved
 
-from sklearn_aeppt._aeppt import AEPPTClassifier
-from sklearn_aeppt._equalized import EqualizedClassifier
+from sklearn_aeppt.defenses._aeppt import AEPPTClassifier
+from sklearn_aeppt.defenses._equalized import EqualizedClassifier
 
 __all__ = ["AEPPTClassifier", "EqualizedClassifier"]

@@ -85,7 +85,7 @@ def main(argv=None):
 def _audit(args):
     from sklearn_aeppt._answers import Answers
     from sklearn_aeppt.audit import audit
-    from sklearn_aeppt.audit._files import load_model, load_records, prepare_records
+    from sklearn_aeppt._files import load_model, load_records, prepare_records
 
     if args.out is not None and not args.out.endswith((".html", ".json")):
         raise ValueError(f"--out {args.out}: give a file that ends in .html or .json.")
@@ -113,7 +113,7 @@ def _protect(args):
 
     from sklearn_aeppt import EqualizedClassifier
     from sklearn_aeppt._saving import writing
-    from sklearn_aeppt.audit._files import load_model, load_records, prepare_records
+    from sklearn_aeppt._files import load_model, load_records, prepare_records
 
     model = load_model(args.model, trust=args.trust)
     sides = [load_records(file, args.target) for file in (args.members, args.non_members)]

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._saving import read_records, writing
 from sklearn_aeppt.attacks import MIMAttack, query
-from sklearn_aeppt.audit._files import read_csv
+from sklearn_aeppt._files import read_csv
 from sklearn_aeppt.metrics import clopper_pearson, label_only_floor, perturbation_size
 
 

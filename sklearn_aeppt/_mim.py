@@ -16,9 +16,9 @@ from skorch.utils import noop
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_aeppt._query import check_membership, read_view
-from sklearn_aeppt._saved_module import SavedModule, check_width, check_widths
-from sklearn_aeppt._score_attack import LogitAttack
+from sklearn_aeppt.attacks._query import check_membership, read_view
+from sklearn_aeppt._nets._saved_module import SavedModule, check_width, check_widths
+from sklearn_aeppt.attacks._base import LogitAttack
 
 #: Widths of the hidden layers of each branch; a further architecture costs one line.
 ARCHITECTURES = {

@@ -507,7 +507,7 @@ def _loss_per_iteration(defense, proba):
     import torch
     from torch.nn.functional import softplus
 
-    from sklearn_aeppt._perturbation import AutogradGradient, perturb_block
+    from sklearn_aeppt._nets._perturbation import AutogradGradient, perturb_block
 
     module = defense.substitute_.module_
     p = torch.as_tensor(np.asarray(proba), dtype=torch.float32, device=defense.device)

@@ -24,7 +24,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions, valid
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from sklearn_aeppt._groups import as_labels, find_groups
-from sklearn_aeppt._output_defense import check_proba, is_fitted
+from sklearn_aeppt.defenses._base import check_proba, is_fitted
 
 __all__ = [
     "attack_accuracy_interval",

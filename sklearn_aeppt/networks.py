@@ -24,7 +24,7 @@ from torch import nn
 from sklearn_aeppt import __version__
 from sklearn_aeppt._mim import TensorBatches, _linear, _Net, linear_shapes
 from sklearn_aeppt._one_step import OneStep
-from sklearn_aeppt._saved_module import SavedModule, check_width, check_widths
+from sklearn_aeppt._nets._saved_module import SavedModule, check_width, check_widths
 from sklearn_aeppt._saving import writing
 
 __all__ = ["NetworkClassifier"]

@@ -378,7 +378,7 @@ def test_a_model_of_another_version_warns(defended, monkeypatch, tmp_path, kind)
     else:
         save, load = pickle.dumps, pickle.loads
     with monkeypatch.context() as patch:
-        patch.setattr("sklearn_aeppt._output_defense.__version__", "0.0.9")
+        patch.setattr("sklearn_aeppt.defenses._base.__version__", "0.0.9")
         saved = save(defended)
         load(saved)  # of the same version: no warning, which would be an error here
     with pytest.warns(UserWarning, match=r"saved by sklearn-aeppt 0\.0\.9 and is loaded by"):

@@ -286,7 +286,7 @@ def test_protect_command_makes_a_model_that_answers_alike_when_loaded(files, tmp
     assert main(command(files, "--out", out, name="protect")) == 0
     assert "keep it as secret" in capsys.readouterr().out
     types = sorted(get_untrusted_types(file=out))
-    assert set(types) == {"sklearn.tree._tree.Tree", "sklearn_aeppt._equalized.EqualizedClassifier"}
+    assert set(types) == {"sklearn.tree._tree.Tree", "sklearn_aeppt.defenses._equalized.EqualizedClassifier"}
     defended, model = load(out, trusted=types), load(files / "model.skops", trusted=types[:1])
     X = pd.read_csv(files / "members.csv").drop(columns="label")
     proba = defended.predict_proba(X)

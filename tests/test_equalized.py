@@ -12,8 +12,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt._other_classes import falling_order
-from sklearn_aeppt._transport import equalizing_map
+from sklearn_aeppt.defenses._other_classes import falling_order
+from sklearn_aeppt.defenses._transport import equalizing_map
 from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, ThresholdAttack, query
 from sklearn_aeppt.metrics import expected_calibration_error, label_only_floor, perturbation_size
 

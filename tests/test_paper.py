@@ -9,7 +9,7 @@ from joblib import Memory
 
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt.experiments import PAPER, run_experiment
-from sklearn_aeppt.experiments._paper import Game, checkpoint_of, walmart_baskets
+from sklearn_aeppt.paper._targets import Game, checkpoint_of, walmart_baskets
 
 # on data this small the held-out attackers may stay above chance
 pytestmark = pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")

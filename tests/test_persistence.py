@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, query
-from sklearn_aeppt.audit._files import load_model
+from sklearn_aeppt._files import load_model
 from sklearn_aeppt.defenses import (
     AdversarialRegularizationClassifier,
     DropoutClassifier,
@@ -104,7 +104,7 @@ def test_a_new_process_answers_alike(fitted, records, tmp_path):
     program = (
         "import sys, numpy as np\n"
         "from pathlib import Path\n"
-        "from sklearn_aeppt.audit._files import load_model\n"
+        "from sklearn_aeppt._files import load_model\n"
         "here = Path(sys.argv[1])\n"
         "for name in sys.argv[2:]:\n"
         "    shown = load_model(here / f'{name}.skops').predict_proba(np.load(here / 'X.npy'))\n"

@@ -6,8 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from sklearn_aeppt._mim import ARCHITECTURES, ThreeBranch
-from sklearn_aeppt._output_defense import to_simplex
-from sklearn_aeppt._perturbation import (
+from sklearn_aeppt.defenses._base import to_simplex
+from sklearn_aeppt._nets._perturbation import (
     AnalyticGradient,
     AutogradGradient,
     keyed_seeds,

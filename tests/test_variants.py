@@ -132,7 +132,7 @@ def test_variants_are_asked_together_and_answered_alike(table, monkeypatch):
     CountingModel.calls = 0
     together = query(model, X, y, **options)
     assert CountingModel.calls == 2  # the record itself, and its variants
-    monkeypatch.setattr("sklearn_aeppt._query.ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("sklearn_aeppt.attacks._query.ROWS_AT_ONCE", 1)
     apart = query(model, X, y, **options)
     assert CountingModel.calls == 2 + 33
     np.testing.assert_allclose(together["repeats"], apart["repeats"], atol=1e-6)

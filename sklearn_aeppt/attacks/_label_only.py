@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt._query import check_membership, read_repeats, read_view
-from sklearn_aeppt._score_attack import LogitAttack
+from sklearn_aeppt.attacks._query import check_membership, read_repeats, read_view
+from sklearn_aeppt.attacks._base import LogitAttack
 
 
 class LabelOnlyAttack(LogitAttack):

@@ -8,9 +8,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt._query import check_membership, read_records
+from sklearn_aeppt.attacks._query import check_membership, read_records
 from sklearn_aeppt._records import join_records, number_records
-from sklearn_aeppt._score_attack import ScoreAttack, best_threshold
+from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
 from sklearn_aeppt.attacks._shadow_models import (
     ask_shadow_models,
     balanced_design,

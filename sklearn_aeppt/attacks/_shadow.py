@@ -8,9 +8,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from skorch.helper import SliceDict
 
-from sklearn_aeppt._query import check_membership, read_records
+from sklearn_aeppt.attacks._query import check_membership, read_records
 from sklearn_aeppt._seeding import reseed
-from sklearn_aeppt.attacks._boosting import BoostingAttack
+from sklearn_aeppt.attacks._gradient_boosting import BoostingAttack
 from sklearn_aeppt.attacks._record_attack import SHADOW_CONSTRAINTS
 from sklearn_aeppt.attacks._shadow_models import (
     balanced_design,

@@ -5,8 +5,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from sklearn_aeppt._query import read_repeats, read_view
-from sklearn_aeppt.attacks._boosting import BoostingAttack
+from sklearn_aeppt.attacks._query import read_repeats, read_view
+from sklearn_aeppt.attacks._gradient_boosting import BoostingAttack
 
 SAME = 1e-9  # largest difference between answers that count as the same
 LEVELS = (0.1, 0.5, 0.9)

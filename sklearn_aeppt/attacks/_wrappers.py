@@ -12,7 +12,7 @@ from skorch.helper import SliceDict
 
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._one_step import OneStep, as_fitted
-from sklearn_aeppt._query import check_membership, read_repeats, read_view
+from sklearn_aeppt.attacks._query import check_membership, read_repeats, read_view
 
 
 def _attack_has(name):

@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._groups import join_labels
-from sklearn_aeppt._output_defense import OutputDefense, check_two_sets
-from sklearn_aeppt._query import check_ready
+from sklearn_aeppt.defenses._base import OutputDefense, check_two_sets
+from sklearn_aeppt.attacks._query import check_ready
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt._output_defense import OutputDefense, is_fitted
+from sklearn_aeppt.defenses._base import OutputDefense, is_fitted
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
     AveragingAttack,

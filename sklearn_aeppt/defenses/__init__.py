@@ -3,7 +3,7 @@
 Those on the output follow the protocol of `AEPPTClassifier`; those in training are classifiers.
 """
 
-from sklearn_aeppt._output_defense import OutputDefense, to_simplex
+from sklearn_aeppt.defenses._base import OutputDefense, to_simplex
 from sklearn_aeppt.defenses._adversarial_regularization import (
     AdversarialRegularizationClassifier,
 )

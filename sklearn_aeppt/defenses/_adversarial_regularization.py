@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval
 from torch.nn import functional as F
 
 from sklearn_aeppt._mim import ARCHITECTURES, ThreeBranch, _Net
-from sklearn_aeppt._output_defense import draw_members, split_by_mask
+from sklearn_aeppt.defenses._base import draw_members, split_by_mask
 from sklearn_aeppt.networks import NetworkClassifier
 
 

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from sklearn_aeppt._output_defense import OutputDefense
+from sklearn_aeppt.defenses._base import OutputDefense
 
 
 class TopKClassifier(OutputDefense):

@@ -9,8 +9,8 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.audit._suites import variation
-from sklearn_aeppt.experiments._data import games
-from sklearn_aeppt.experiments.protection import summary
+from examples.studies._data import games
+from examples.studies.protection import summary
 from sklearn_aeppt.metrics import attack_accuracy_interval, label_only_floor
 
 N_SCORED = 2000  # records in all; each is asked a thousand times

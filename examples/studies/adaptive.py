@@ -16,8 +16,8 @@ from sklearn_aeppt.attacks import (
     RoundingAttack,
     query,
 )
-from sklearn_aeppt.experiments._data import games
-from sklearn_aeppt.experiments.protection import summary
+from examples.studies._data import games
+from examples.studies.protection import summary
 from sklearn_aeppt.metrics import attack_accuracy_interval, label_only_floor
 
 

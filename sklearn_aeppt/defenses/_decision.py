@@ -11,7 +11,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_aeppt._query import find_labels
+from sklearn_aeppt.attacks._query import find_labels
 
 
 def predicted_labels(estimator, X, proba):

@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import query
 from sklearn_aeppt.audit import audit
-from sklearn_aeppt.experiments._data import made_up, tables
+from examples.studies._data import made_up, tables
 from sklearn_aeppt.metrics import clopper_pearson, perturbation_size
 
 

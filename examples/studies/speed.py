@@ -176,7 +176,7 @@ def peak_memory(n, seed):
 
     Measured in a process of its own, from after the fit to after the call.
     """
-    code = f"from sklearn_aeppt.experiments.speed import _memory_here; _memory_here({n}, {seed})"
+    code = f"from examples.studies.speed import _memory_here; _memory_here({n}, {seed})"
     before, after, arrays = map(
         int, subprocess.check_output([sys.executable, "-c", code], text=True).split()
     )

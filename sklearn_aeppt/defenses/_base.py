@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from sklearn_aeppt import __version__
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._compat import check_feature_names, check_n_features, clone_parametrized
-from sklearn_aeppt._decision import (
+from sklearn_aeppt.defenses._decision import (
     decide_by_argmax,
     keep_side,
     keep_threshold,
@@ -34,9 +34,9 @@ from sklearn_aeppt._decision import (
 )
 from sklearn_aeppt._keyed_noise import SecretBytes, draw_key
 from sklearn_aeppt._one_step import OneStep, is_twin_state
-from sklearn_aeppt._query import find_labels
+from sklearn_aeppt.attacks._query import find_labels
 from sklearn_aeppt._record_field import RecordField
-from sklearn_aeppt._record_grid import RecordGrid
+from sklearn_aeppt.defenses._record_grid import RecordGrid
 
 
 @dataclass

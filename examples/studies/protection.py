@@ -4,7 +4,7 @@ import numpy as np
 
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import MIMAttack, query
-from sklearn_aeppt.experiments._data import games
+from examples.studies._data import games
 from sklearn_aeppt.metrics import label_only_floor, perturbation_size
 
 

@@ -13,12 +13,12 @@ from sklearn.neural_network import MLPClassifier
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
-from sklearn_aeppt._output_defense import OutputDefense
+from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt.attacks import LiRAAttack, MIMAttack, RMIAAttack, query
-from sklearn_aeppt.experiments._data import made_up, tables
-from sklearn_aeppt.experiments.defenses import draw, usefulness
-from sklearn_aeppt.experiments.protection import summary
+from examples.studies._data import made_up, tables
+from examples.studies.defenses import draw, usefulness
+from examples.studies.protection import summary
 from sklearn_aeppt.metrics import perturbation_size, tpr_at_fpr
 
 ATTACKS: dict = {"LiRA": LiRAAttack, "RMIA": RMIAAttack}

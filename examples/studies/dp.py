@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.attacks import query
-from sklearn_aeppt.experiments._data import games
-from sklearn_aeppt.experiments.defenses import retrained, usefulness
-from sklearn_aeppt.experiments.protection import summary
+from examples.studies._data import games
+from examples.studies.defenses import retrained, usefulness
+from examples.studies.protection import summary
 from sklearn_aeppt.metrics import label_only_floor
 from sklearn_aeppt.networks import FullyConnected
 

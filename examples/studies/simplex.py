@@ -5,11 +5,11 @@ import torch
 from skorch.helper import SliceDict
 from tqdm.auto import tqdm
 
-from sklearn_aeppt._output_defense import to_simplex
-from sklearn_aeppt._perturbation import AnalyticGradient
+from sklearn_aeppt.defenses._base import to_simplex
+from sklearn_aeppt._nets._perturbation import AnalyticGradient
 from sklearn_aeppt.attacks import MIMAttack, query
-from sklearn_aeppt.experiments._data import games
-from sklearn_aeppt.experiments.protection import summary
+from examples.studies._data import games
+from examples.studies.protection import summary
 from sklearn_aeppt.metrics import perturbation_size
 
 WAYS = {

@@ -10,8 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt._query import check_membership, read_records
-from sklearn_aeppt._score_attack import ScoreAttack, best_threshold
+from sklearn_aeppt.attacks._query import check_membership, read_records
+from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks._shadow_models import label_and_rest
 

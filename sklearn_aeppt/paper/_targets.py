@@ -24,7 +24,7 @@ from sklearn_aeppt.datasets import (
     make_purchase,
     purchase_classes,
 )
-from sklearn_aeppt.experiments._data import ALEXNET, open_arrays
+from examples.studies._data import ALEXNET, open_arrays
 from sklearn_aeppt.metrics import label_only_floor, perturbation_size
 from sklearn_aeppt.networks import NetworkClassifier
 

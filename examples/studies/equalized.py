@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_aeppt import EqualizedClassifier
-from sklearn_aeppt._output_defense import OutputDefense
+from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.datasets import make_purchase
-from sklearn_aeppt.experiments._data import ALEXNET, images, made_up, open_arrays, tables
-from sklearn_aeppt.experiments.defenses import LONG_ALEXNET, draw, output_defenses, play_all
+from examples.studies._data import ALEXNET, images, made_up, open_arrays, tables
+from examples.studies.defenses import LONG_ALEXNET, draw, output_defenses, play_all
 
 MEMBERS = {"location30": 1500, "walmart37": 6000}
 OTHERS = ("AEPPT, auto", "MemGuard", "rounding, 2 decimals", "top 1", "temperature 5")

@@ -4,9 +4,9 @@ import numpy as np
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt._output_defense import OutputDefense
-from sklearn_aeppt.experiments._data import made_up, tables
-from sklearn_aeppt.experiments.defenses import draw, play_all
+from sklearn_aeppt.defenses._base import OutputDefense
+from examples.studies._data import made_up, tables
+from examples.studies.defenses import draw, play_all
 
 
 class _RoundsClassifier(OutputDefense):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_aeppt._transport import equalizing_map
+from sklearn_aeppt.defenses._transport import equalizing_map
 
 
 def advantage_bound(cells_mem, cells_non, wrong_mem, n_mem, n_non, level):

@@ -19,8 +19,8 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import BitFlips, CollisionAttack, GaussianNoise, VariantsAttack
-from sklearn_aeppt.experiments._data import overfit_network, tables
-from sklearn_aeppt.experiments.protection import summary
+from examples.studies._data import overfit_network, tables
+from examples.studies.protection import summary
 
 VARIANTS: dict = {
     "default": {},

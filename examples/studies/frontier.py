@@ -4,9 +4,9 @@ import numpy as np
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.displays import TradeoffDisplay
-from sklearn_aeppt.experiments._data import made_up, tables
-from sklearn_aeppt.experiments.defenses import draw, play
-from sklearn_aeppt.experiments.equalized import defenses
+from examples.studies._data import made_up, tables
+from examples.studies.defenses import draw, play
+from examples.studies.equalized import defenses
 from sklearn_aeppt.networks import NetworkClassifier
 
 DELTAS = (0.0, 0.1, 0.2, 0.3, 0.4)

@@ -24,8 +24,8 @@ from sklearn_aeppt.attacks import (
     ThresholdAttack,
     query,
 )
-from sklearn_aeppt.experiments._data import games
-from sklearn_aeppt.experiments.protection import summary
+from examples.studies._data import games
+from examples.studies.protection import summary
 from sklearn_aeppt.metrics import tpr_at_fpr
 
 N_SHADOW = 16

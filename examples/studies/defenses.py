@@ -23,8 +23,8 @@ from sklearn_aeppt.defenses import (
     TemperatureClassifier,
     TopKClassifier,
 )
-from sklearn_aeppt.experiments._data import ALEXNET, images, made_up, tables
-from sklearn_aeppt.experiments.protection import summary
+from examples.studies._data import ALEXNET, images, made_up, tables
+from examples.studies.protection import summary
 from sklearn_aeppt.metrics import (
     expected_calibration_error,
     label_only_floor,

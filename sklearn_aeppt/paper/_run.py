@@ -6,8 +6,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from sklearn_aeppt.experiments import paper_figures, paper_tables
-from sklearn_aeppt.experiments._paper import Game
-from sklearn_aeppt.experiments.protection import summary
+from sklearn_aeppt.paper._targets import Game
+from examples.studies.protection import summary
 
 CLASSES = (2, 10, 20, 50, 100)
 HEADLINE = ("table2", "table3", "table4")  # three seeds unless told; one for the others

@@ -16,8 +16,8 @@ from sklearn_aeppt.attacks import (
     ThresholdAttack,
     query,
 )
-from sklearn_aeppt.experiments._data import games
-from sklearn_aeppt.experiments.protection import summary
+from examples.studies._data import games
+from examples.studies.protection import summary
 
 
 def run(scale="paper", seed=0, data=None):
