@@ -25,7 +25,7 @@ words = np.array(["soon", "late", "never", "still", "maybe", "twice", "again", "
 
 def message():
     opening, thing = rng.choice(openings), rng.choice(things)
-    return f"{opening} {thing} {' '.join(rng.choice(words, 4))}", opening in openings[:3]
+    return f"{opening} {thing} {' '.join(rng.choice(words, 6))}", opening in openings[:3]
 
 
 texts, y = zip(*(message() for _ in range(3000)))
