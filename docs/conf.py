@@ -1,11 +1,17 @@
 """How the documentation is built: ``python -m sphinx -W docs docs/_build``."""
 
+import tomllib
 from importlib.metadata import version as _version
+from pathlib import Path
 
-project = "sklearn-aeppt"
-author = "sklearn-aeppt developers"
+_project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))[
+    "project"
+]
+
+project = _project["name"]
+author = _project["authors"][0]["name"]
 project_copyright = f"2026, {author}"
-version = release = _version("sklearn-aeppt")
+version = release = _version(project)
 
 extensions = [
     "myst_parser",
@@ -36,4 +42,6 @@ sphinx_gallery_conf = {
 }
 html_theme = "furo"
 html_title = "sklearn-aeppt"
-html_static_path: list = []
+html_static_path = ["_static"]
+html_css_files = ["style.css"]
+html_baseurl = _project["urls"]["Documentation"]
