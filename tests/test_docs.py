@@ -55,7 +55,7 @@ def readme(page):
 
 
 def start(page):
-    assert page.reports.verdict and Path("audit.html").exists()
+    assert page.report.verdict and Path("audit.html").exists()
 
 
 def records(page):
