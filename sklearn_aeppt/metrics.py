@@ -23,8 +23,9 @@ from sklearn.utils import (
 from sklearn.utils._param_validation import Interval, Options, StrOptions, validate_params
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._groups import as_labels, find_groups
-from sklearn_aeppt.defenses._base import check_proba, is_fitted
+from sklearn_aeppt._simplex import check_proba
 
 __all__ = [
     "attack_accuracy_interval",
