@@ -33,7 +33,9 @@ def objects():
             found[f"{path}.{name}"] = obj
             if inspect.isclass(obj):
                 for method, value in inspect.getmembers(obj):
-                    own = callable(value) and inspect.unwrap(value).__module__
+                    own = (
+                        getattr(inspect.unwrap(value), "__module__", "") if callable(value) else ""
+                    )
                     if not method.startswith("_") and str(own).startswith("sklearn_aeppt"):
                         found[f"{path}.{name}.{method}"] = value
     return found
