@@ -25,11 +25,14 @@ exclude_patterns = [
     "auto_examples/**.ipynb",
     "auto_examples/**.py",
     "auto_examples/GALLERY*",
+    "_templates",
 ]
 # the gallery's sorting keys cannot be pickled; scikit-learn's inherited docs refer to its own pages
 suppress_warnings = ["config.cache", "ref.ref"]
 myst_heading_anchors = 3
 autosummary_generate = True
+add_module_names = False  # a page says once where its name comes from; long names break on a phone
+templates_path = ["_templates"]  # pages of the API, titled by the bare name
 numpydoc_show_class_members = False
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
