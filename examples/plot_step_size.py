@@ -20,9 +20,9 @@ from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, query
 from sklearn_aeppt.displays import TradeoffDisplay
 from sklearn_aeppt.metrics import (
+    aeppt_refit,
     attack_scorer,
     label_only_floor,
-    paper_rule,
     perturbation_scorer,
 )
 
@@ -39,14 +39,14 @@ search = GridSearchCV(
     AEPPTClassifier(model, substitute=MIMAttack("substitute", max_epochs=40), random_state=0),
     {"step_size": [1e-4, 1e-3, 3e-3, 1e-2]},
     scoring={
-        "closeness": attack_scorer(fixed),
+        "neg_abs_advantage": attack_scorer(fixed),
         "perturbation": perturbation_scorer(),
         "fixed": attack_scorer(fixed, metric="neg_accuracy"),
         "retrained": attack_scorer(
             BoostingAttack(random_state=0), metric="neg_accuracy", random_state=0
         ),
     },
-    refit=paper_rule,
+    refit=aeppt_refit,
     cv=3,
 ).fit(X, is_member)
 print(search.best_params_)

@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 
+from sklearn_aeppt import displays
 from sklearn_aeppt.attacks import MIMAttack, query
 from sklearn_aeppt.displays import (
     ClassCdfDisplay,
@@ -109,6 +110,7 @@ def test_class_cdf_errors():
 def test_iteration_loss_from_estimator(defended, overfit):
     _, X, _, member = overfit
     display = IterationLossDisplay.from_estimator(defended, X, member)
+    np.testing.assert_array_equal(display.is_member, member)
     assert display.loss.shape == (defended.max_iter + 1, len(X))
     # before the first iteration: the substitute's loss against its own belief
     logit = defended.substitute_.decision_function(query(defended.estimator_, X))
@@ -150,7 +152,7 @@ def test_perturbation_display_of_many_classes_and_errors():
     p = np.full((1, 100), 0.01)
     display = PerturbationDisplay.from_predictions(p, p)
     assert display.ax_.get_xlabel() == "Class (index of the column)"
-    with pytest.raises(ValueError, match="must be alike"):
+    with pytest.raises(ValueError, match="must have the same"):
         PerturbationDisplay.from_predictions(p, p[:, :50])
     with pytest.raises(ValueError, match="3 entries for 100 columns"):
         PerturbationDisplay.from_predictions(p, p, classes=[1, 2, 3])
@@ -197,3 +199,12 @@ def test_import_needs_no_matplotlib_and_plot_says_so():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "TradeoffDisplay.plot requires matplotlib" in out.stdout
+
+
+def test_every_public_name_is_found_and_no_other():
+    assert dir(displays) == displays.__all__ == sorted(displays._MODULES)
+    for name in displays.__all__:
+        module = f"{displays.__name__}.{displays._MODULES[name]}"
+        assert getattr(displays, name).__module__ == module
+    with pytest.raises(AttributeError, match="has no attribute 'RocDisplay'"):
+        getattr(displays, "RocDisplay")  # noqa: B009

@@ -1,4 +1,7 @@
 import pickle
+import subprocess
+import sys
+import warnings
 from functools import partial
 
 import numpy as np
@@ -10,28 +13,28 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, check_scoring, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_validate
 
-from sklearn_aeppt import AEPPTClassifier
+from sklearn_aeppt import AEPPTClassifier, metrics
 from sklearn_aeppt.attacks import MIMAttack, query
 from sklearn_aeppt.metrics import (
-    SCORER_METRICS,
-    attack_accuracy_interval,
+    aeppt_refit,
     attack_scorer,
+    balanced_accuracy_interval,
     bootstrap_interval,
     clopper_pearson,
     epsilon_lower_bound,
     expected_calibration_error,
     label_only_floor,
     membership_advantage,
-    paper_rule,
     per_class_report,
     perturbation_scorer,
     perturbation_size,
     tnr_at_fnr,
     tpr_at_fpr,
 )
+from sklearn_aeppt.metrics._scorers import SCORER_METRICS
 
 
 def halves(n):
@@ -174,8 +177,8 @@ def test_few_records_for_a_rate_warn():
     ("y", "score", "match"),
     [
         ([1, 1], [0, 1], "must hold members and non-members, got 2 members"),
-        ([0, 2], [0, 1], r"y holds \[2\]"),
-        ([0, 1], [0, np.nan], "score contains NaN"),
+        ([0, 2], [0, 1], r"y_true holds \[2\]"),
+        ([0, 1], [0, np.nan], "y_score contains NaN"),
         ([0, 1], [0, 1, 2], "inconsistent"),
     ],
 )
@@ -205,13 +208,13 @@ def test_clopper_pearson_broadcasts():
 @pytest.mark.parametrize(
     ("n_mem", "n_non", "tpr", "tnr"), [(60, 60, 0.8, 0.5), (200, 50, 0.97, 0.6)]
 )
-def test_attack_accuracy_interval_covers(n_mem, n_non, tpr, tnr):
+def test_balanced_accuracy_interval_covers(n_mem, n_non, tpr, tnr):
     rng = np.random.default_rng(0)
     y = np.arange(n_mem + n_non) < n_mem
     covered = 0
     for _ in range(400):
         pred = rng.random(len(y)) < np.where(y, tpr, 1 - tnr)
-        low, high = attack_accuracy_interval(y, pred)
+        low, high = balanced_accuracy_interval(y, pred)
         assert low <= balanced_accuracy_score(y, pred) <= high
         covered += low <= (tpr + tnr) / 2 <= high
     assert covered >= 0.93 * 400
@@ -290,14 +293,14 @@ def test_per_class_report():
     member, pred = rng.random(300) < 0.5, rng.random(300) < 0.5
     pred_class = np.where(rng.random(300) < 0.7, y_class, "cat")
     score = rng.normal(size=300)
-    report = per_class_report(y_class, member, pred, score=score, pred_class=pred_class)
+    report = per_class_report(y_class, member, pred, y_score=score, pred_class=pred_class)
     assert report["class"].tolist() == ["cat", "dog", "eel"]
     for i, name in enumerate(report["class"]):
         rows = y_class == name
         mem, non = rows & member, rows & ~member
         assert (report["n_members"][i], report["n_non_members"][i]) == (mem.sum(), non.sum())
         assert report["accuracy"][i] == balanced_accuracy_score(member[rows], pred[rows])
-        expected = attack_accuracy_interval(member[rows], pred[rows])
+        expected = balanced_accuracy_interval(member[rows], pred[rows])
         assert (report["low"][i], report["high"][i]) == expected
         floor = label_only_floor(y_class[mem], pred_class[mem], y_class[non], pred_class[non])
         assert report["floor"][i] == pytest.approx(floor)
@@ -307,7 +310,7 @@ def test_per_class_report():
 
 def test_per_class_report_is_a_table_and_says_what_it_cannot_know():
     pd = pytest.importorskip("pandas")
-    report = per_class_report([0, 0, 1, 1], [1, 0, 1, 1], [1, 1, 1, 0], score=[1, 2, 3, 4])
+    report = per_class_report([0, 0, 1, 1], [1, 0, 1, 1], [1, 1, 1, 0], y_score=[1, 2, 3, 4])
     frame = pd.DataFrame(report)
     assert frame.loc[0, "accuracy"] == 0.5
     assert frame.loc[1, ["accuracy", "low", "high"]].isna().all()
@@ -338,7 +341,7 @@ def test_attack_scorer_cross_fits_an_unfitted_attack(overfit):
 
     value = attack_scorer(Spy(), cv=3, random_state=0)(model, X, member.astype(int))
     assert sizes == [400] * 3
-    assert -0.5 <= value < -0.1
+    assert -1 <= value < -0.2
 
 
 def test_adaptive_attack_cannot_tell_random_membership(overfit):
@@ -384,9 +387,9 @@ def test_default_attack_is_mim0(overfit):
 
 def test_attack_scorer_errors(overfit):
     model, X, y, member = overfit
-    with pytest.raises(ValueError, match="y holds"):
+    with pytest.raises(ValueError, match="y_true holds"):
         attack_scorer(ConfidenceAttack())(model, X, y)
-    with pytest.raises(ValueError, match="y is None"):
+    with pytest.raises(ValueError, match="y_true is None"):
         attack_scorer(ConfidenceAttack())(model, X, None)
     with pytest.raises(ValueError, match="'metric' parameter"):
         attack_scorer(metric="accuracy")
@@ -411,18 +414,18 @@ def test_true_classes_reach_the_attack_by_metadata_routing(overfit, quick_substi
             defense.set_fit_request(is_member=True),
             {"step_size": [1e-6]},
             scoring={
-                "closeness": attack_scorer(attack),
+                "neg_abs_advantage": attack_scorer(attack),
                 "perturbation": perturbation_scorer(),
                 "accuracy": "accuracy",
             },
-            refit=paper_rule,
+            refit=aeppt_refit,
             cv=splits,
             error_score="raise",
         ).fit(X, y, is_member=member)
     np.testing.assert_array_equal(seen[0], y[100:500])  # labels are 0 to 3
     results = search.cv_results_
     assert results["mean_test_accuracy"][0] == model.score(X[100:500], y[100:500])
-    assert results["mean_test_closeness"][0] < -0.1
+    assert results["mean_test_neg_abs_advantage"][0] < -0.1
 
 
 def test_perturbation_scorer(defended, overfit):
@@ -434,7 +437,7 @@ def test_perturbation_scorer(defended, overfit):
     assert perturbation_scorer(ord=np.inf)(defended, X) > expected
 
 
-def test_grid_search_picks_by_the_papers_rule(overfit, quick_substitute):
+def test_grid_search_refits_by_the_papers_rule(overfit, quick_substitute):
     model, X, _, member = overfit
     rng = np.random.default_rng(0)
     order = rng.permutation(len(X))
@@ -444,35 +447,104 @@ def test_grid_search_picks_by_the_papers_rule(overfit, quick_substitute):
     search = GridSearchCV(
         defense,
         {"step_size": [1e-6, 1e-3, 3e-3]},
-        scoring={"closeness": attack_scorer(fixed), "perturbation": perturbation_scorer()},
-        refit=paper_rule,
+        scoring={"neg_abs_advantage": attack_scorer(fixed), "perturbation": perturbation_scorer()},
+        refit=aeppt_refit,
         cv=2,
         n_jobs=2,
     ).fit(X, member)
     results = search.cv_results_
-    closest = results["mean_test_closeness"].max()
-    tied = np.flatnonzero(results["mean_test_closeness"] >= closest - 1e-9)
+    closest = results["mean_test_neg_abs_advantage"].max()
+    tied = np.flatnonzero(results["mean_test_neg_abs_advantage"] >= closest - 1e-9)
     best = tied[results["mean_test_perturbation"][tied].argmax()]
     assert search.best_index_ == best
     assert search.best_params_["step_size"] > 1e-6  # the paper's attacker is fooled
     assert search.best_estimator_.estimator_ is model
 
 
-def test_paper_rule_breaks_ties_by_size_and_skips_failures():
+def test_aeppt_refit_breaks_ties_by_size_and_skips_failures():
     results = {
-        "mean_test_closeness": np.array([-0.02, -0.02 + 1e-12, np.nan, -0.1]),
+        "mean_test_neg_abs_advantage": np.array([-0.02, -0.02 + 1e-12, np.nan, -0.1]),
         "mean_test_perturbation": np.array([-0.1, -0.3, 0.0, -0.01]),
     }
-    assert paper_rule(results) == 0
-    assert partial(paper_rule, tolerance=0.1)(results) == 3
+    assert aeppt_refit(results) == 0
+    assert partial(aeppt_refit, tolerance=0.1)(results) == 3
     with pytest.raises(ValueError, match="no scorer 'priv' among"):
-        paper_rule(results, closeness="priv")
+        aeppt_refit(results, neg_abs_advantage="priv")
     failed = {key: np.full(2, np.nan) for key in results}
     with pytest.raises(ValueError, match="every candidate failed"):
-        paper_rule(failed)
+        aeppt_refit(failed)
+
+
+def test_default_metric_is_minus_the_absolute_advantage(overfit):
+    model, X, _, member = overfit
+    view = query(model, X)
+    attack = ConfidenceAttack().fit(view, member)
+    inverted = ConfidenceAttack().fit(view, ~member)
+    inverted.predict = lambda view: 1 - attack.predict(view)  # as revealing as the other
+    advantage = membership_advantage(member, attack.predict(view))
+    assert attack_scorer(attack)(model, X, member) == -advantage < 0
+    assert attack_scorer(inverted)(model, X, member) == -advantage
+    assert attack_scorer(inverted, "neg_advantage")(model, X, member) == advantage
+
+
+def test_scorers_follow_the_protocol_of_scikit_learn(overfit):
+    model, X, _, member = overfit
+    attack = ConfidenceAttack().fit(query(model, X), member)
+    scorer, cost = attack_scorer(attack, "neg_tpr_at_1%_fpr"), perturbation_scorer(model)
+    assert (scorer._sign, scorer._score_func, scorer._kwargs) == (-1, tpr_at_fpr, {"fpr": 0.01})
+    assert (cost._sign, cost._score_func, cost._kwargs) == (-1, perturbation_size, {"ord": 1})
+    assert attack_scorer(attack, roc_auc_score)._sign == 1
+    assert check_scoring(model, scorer) is scorer
+    with config_context(enable_metadata_routing=True):
+        assert attack_scorer(attack).get_metadata_routing().score.requests == {"is_member": True}
+        renamed = attack_scorer(attack).set_score_request(is_member="mask")
+        assert renamed.get_metadata_routing().score.requests == {"is_member": "mask"}
+
+
+def test_scorers_stand_beside_weighted_ones_in_a_search(overfit):
+    """A plain callable made such a search fail: it cannot say whether it takes weights."""
+    model, X, _, member = overfit
+    attack = ConfidenceAttack().fit(query(model, X), member)
+    base = LogisticRegression().fit(X, member)  # a search with y the mask fits its target to it
+    search = GridSearchCV(
+        LogisticRegression(),
+        {"C": [1.0]},
+        scoring={"privacy": attack_scorer(attack), "cost": perturbation_scorer(base)},
+        refit=False,
+        cv=2,
+        error_score="raise",
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*does not support sample_weight")
+        search.fit(X, member, sample_weight=np.ones(len(X)))
+    assert np.isfinite(search.cv_results_["mean_test_privacy"]).all()
+    assert np.isfinite(search.cv_results_["mean_test_cost"]).all()
 
 
 def test_scorers_pickle_and_say_what_they_are():
     scorer = pickle.loads(pickle.dumps(attack_scorer(LogisticRegression(), "neg_roc_auc")))
-    assert repr(scorer) == "attack_scorer(LogisticRegression(), 'neg_roc_auc')"
-    assert repr(perturbation_scorer()) == "perturbation_scorer(None, ord=1)"
+    assert repr(scorer) == "attack_scorer(LogisticRegression(), metric='neg_roc_auc')"
+    cost = pickle.loads(pickle.dumps(perturbation_scorer()))
+    assert repr(cost) == "perturbation_scorer(None, ord=1)"
+
+
+# names
+
+
+def test_every_public_name_is_found_and_no_other():
+    assert dir(metrics) == metrics.__all__ == sorted(metrics._MODULES)
+    for name in metrics.__all__:
+        assert getattr(metrics, name).__module__ == f"{metrics.__name__}.{metrics._MODULES[name]}"
+    with pytest.raises(AttributeError, match="has no attribute 'paper_rule'"):
+        getattr(metrics, "paper_rule")  # noqa: B009
+
+
+def test_metrics_know_neither_attacks_nor_torch_at_import():
+    code = (
+        "import sys\n"
+        "from sklearn_aeppt.metrics import *\n"
+        "import sklearn_aeppt.metrics\n"
+        "known = {'torch', 'skorch', 'sklearn_aeppt.attacks', 'sklearn_aeppt.defenses'}\n"
+        "assert not known & set(sys.modules), known & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

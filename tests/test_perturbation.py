@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from sklearn_aeppt._mim import ARCHITECTURES, ThreeBranch
-from sklearn_aeppt.defenses._base import to_simplex
+from sklearn_aeppt._simplex import to_simplex
 from sklearn_aeppt._nets._perturbation import (
     AnalyticGradient,
     AutogradGradient,

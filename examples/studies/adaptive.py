@@ -18,7 +18,7 @@ from sklearn_aeppt.attacks import (
 )
 from examples.studies._data import games
 from examples.studies.protection import summary
-from sklearn_aeppt.metrics import attack_accuracy_interval, label_only_floor
+from sklearn_aeppt.metrics import balanced_accuracy_interval, label_only_floor
 
 
 def run(scale="paper", seed=0, data=None):
@@ -51,7 +51,7 @@ def run(scale="paper", seed=0, data=None):
         for attacker, (attack, learned, asked) in tqdm(attackers.items(), desc=f"{name}, {s}"):
             attack.fit(learned[known], is_member[known])
             said = attack.predict(asked[scored])
-            low, high = attack_accuracy_interval(is_member[scored], said)
+            low, high = balanced_accuracy_interval(is_member[scored], said)
             rows.append(
                 {
                     "data": f"{name}: {attacker}",

@@ -5,7 +5,7 @@ import torch
 from skorch.helper import SliceDict
 from tqdm.auto import tqdm
 
-from sklearn_aeppt.defenses._base import to_simplex
+from sklearn_aeppt._simplex import to_simplex
 from sklearn_aeppt._nets._perturbation import AnalyticGradient
 from sklearn_aeppt.attacks import MIMAttack, query
 from examples.studies._data import games

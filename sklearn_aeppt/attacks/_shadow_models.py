@@ -12,7 +12,8 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _num_samples, has_fit_parameter
 from tqdm.auto import tqdm
 
-from sklearn_aeppt.defenses._base import OutputDefense, is_fitted
+from sklearn_aeppt._fitted import is_fitted
+from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt._records import number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._seeding import reseed

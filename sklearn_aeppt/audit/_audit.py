@@ -37,7 +37,7 @@ from sklearn_aeppt.audit._suites import (
     variation,
 )
 from sklearn_aeppt.metrics import (
-    attack_accuracy_interval,
+    balanced_accuracy_interval,
     label_only_floor,
     per_class_report,
     perturbation_size,
@@ -167,7 +167,7 @@ def audit(
     said, score = done[best]
     # for having picked the strongest of several
     corrected = 1 - (1 - CONFIDENCE) / sum(row["adaptive"] for row in rows)
-    interval = attack_accuracy_interval(truth, said, corrected)
+    interval = balanced_accuracy_interval(truth, said, corrected)
     members = np.flatnonzero(truth)
     at_risk = scored[members[np.argsort(-score[members], kind="stable")[:20]]]
     slices = {"class": y, "answer": np.where(right, "right", "wrong"), **slices}
@@ -287,7 +287,7 @@ def _play(contender, learned, asked, is_member):
 
 
 def _row(contender, truth, said, score, floor):
-    low, high = attack_accuracy_interval(truth, said, CONFIDENCE)
+    low, high = balanced_accuracy_interval(truth, said, CONFIDENCE)
     accuracy = float(balanced_accuracy_score(truth, said))
     n_mem, n_non = truth.sum(), (~truth).sum()
     row = {

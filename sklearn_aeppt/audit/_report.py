@@ -157,10 +157,10 @@ class AuditReport:
 
     def plot(self, ax=None):
         """Draw every attack's accuracy with its interval, and the floor; return the Axes."""
-        from sklearn_aeppt.displays import _new_axes
+        from sklearn_aeppt.displays._plotting import new_axes
 
         rows = sorted(self.rows, key=lambda row: row["accuracy"])
-        ax = _new_axes(self, ax, figsize=(7, 1.2 + 0.3 * len(rows)))
+        ax = new_axes(self, ax, figsize=(7, 1.2 + 0.3 * len(rows)))
         for i, row in enumerate(rows):
             color = "#D55E00" if row["adaptive"] else "0.6"
             ax.plot([100 * row["low"], 100 * row["high"]], [i, i], color=color, lw=2)
@@ -237,11 +237,11 @@ class AuditComparison:
 
     def plot(self, ax=None):
         """Draw the strongest attack on each target against its perturbation; return the Axes."""
-        from sklearn_aeppt.displays import _CYCLE, _new_axes
+        from sklearn_aeppt.displays._plotting import CYCLE, new_axes
 
-        ax = _new_axes(self, ax, figsize=(6.4, 4.4))
+        ax = new_axes(self, ax, figsize=(6.4, 4.4))
         for i, (name, report) in enumerate(self.reports.items()):
-            color, s = _CYCLE[i % len(_CYCLE)], report.strongest
+            color, s = CYCLE[i % len(CYCLE)], report.strongest
             ax.vlines(self.size[name], 100 * s["low"], 100 * s["high"], color=color)
             ax.plot(
                 self.size[name], 100 * s["accuracy"], "osD^v"[i % 5], color=color,

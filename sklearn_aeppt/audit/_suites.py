@@ -12,7 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt.defenses._base import OutputDefense, is_fitted
+from sklearn_aeppt._fitted import is_fitted
+from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
     AveragingAttack,

@@ -3,7 +3,8 @@
 Those on the output follow the protocol of `AEPPTClassifier`; those in training are classifiers.
 """
 
-from sklearn_aeppt.defenses._base import OutputDefense, to_simplex
+from sklearn_aeppt._simplex import to_simplex
+from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.defenses._adversarial_regularization import (
     AdversarialRegularizationClassifier,
 )

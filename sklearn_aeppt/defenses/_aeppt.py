@@ -15,7 +15,8 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt._keyed_noise import generator
 from sklearn_aeppt._mim import MIMAttack
-from sklearn_aeppt.defenses._base import OutputDefense, to_simplex
+from sklearn_aeppt._simplex import to_simplex
+from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt._nets._perturbation import logit_gradient, perturb_block
 from sklearn_aeppt._seeding import seed_unseeded
 

@@ -7,7 +7,6 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import (
     _safe_indexing,
@@ -32,10 +31,12 @@ from sklearn_aeppt.defenses._decision import (
     predicted_labels,
     stretch_around,
 )
+from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._keyed_noise import SecretBytes, draw_key
 from sklearn_aeppt._one_step import OneStep, is_twin_state
 from sklearn_aeppt.attacks._query import find_labels
 from sklearn_aeppt._record_field import RecordField
+from sklearn_aeppt._simplex import check_proba
 from sklearn_aeppt.defenses._record_grid import RecordGrid
 
 
@@ -48,93 +49,6 @@ class Records:
     proba: object = None  # (n, K) confidences
     label: object = None  # (n,) index of the true class, -1 for one the model does not know
     draws: object = None  # (n, n_draws) numbers from U(0, 1) that belong to the records
-
-
-def is_fitted(estimator):
-    """Return whether `estimator` is ready to predict; what cannot be fitted at all is."""
-    if not hasattr(estimator, "fit"):
-        return True
-    try:
-        check_is_fitted(estimator)
-    except NotFittedError:
-        return False
-    return True
-
-
-@np.errstate(under="ignore")  # what is nearly nothing may become nothing
-def check_proba(proba, *, source, n_classes=None):
-    """Return `proba` as a float array of shape (n, K) whose rows are probability vectors.
-
-    No copy is made of a float array, and no temporary of its size, so that a million rows cost
-    nothing extra. Rows may miss a sum of one by 0.001, as rounded answers do.
-    """
-    proba = np.asarray(proba)
-    if proba.dtype.kind != "f" or proba.dtype.itemsize > 8:  # torch knows no longer floats
-        proba = proba.astype(np.float64)
-    if proba.ndim != 2 or 0 in proba.shape:
-        raise ValueError(
-            f"{source} has shape {proba.shape}: it must be (n_records, n_classes), neither empty."
-        )
-    if n_classes is not None and proba.shape[1] != n_classes:
-        raise ValueError(
-            f"{source} has {proba.shape[1]} columns, but the defense was fitted on {n_classes} "
-            "classes: give one column per entry of classes_."
-        )
-    low, high = proba.min(), proba.max()
-    if not np.isfinite([low, high]).all():
-        raise ValueError(f"{source} contains NaN or infinity: mend the model before defending it.")
-    if low < 0:
-        raise ValueError(
-            f"{source} contains {low:.6g}, but confidences are not negative: "
-            "give probabilities, not logits or decision values."
-        )
-    off = np.abs(proba.sum(axis=1, dtype=np.float64) - 1).max()
-    if off > 1e-3:
-        raise ValueError(
-            f"{source} has rows that do not sum to one (off by up to {off:.3g}): "
-            "divide each row by its sum if they are unnormalized scores."
-        )
-    return proba
-
-
-def to_simplex(p, q, label):
-    """Return the moved rows `q` as probability vectors that keep the labels of `p`.
-
-    Of the ways back to the simplex, dividing by the sum needs the least L1 for the same
-    protection (docs/perturbation.md has the measurement). A row that changed its argmax goes
-    back along the segment towards `p`: there the lead of the label over class j is linear, so
-    the last point that keeps the label is known in closed form.
-
-    Parameters
-    ----------
-    p, q : ndarray of shape (n, K)
-        Rows before and after, no entry negative.
-    label : int ndarray of shape (n,)
-        ``p.argmax(axis=1)``.
-
-    Returns
-    -------
-    shown : ndarray of shape (n, K), of the dtype of `p`
-    """
-    total = q.sum(axis=1, keepdims=True, dtype=np.float64)
-    shown = np.where(total > 0, q / np.where(total > 0, total, 1), 1 / q.shape[1]).astype(p.dtype)
-    crossed = np.flatnonzero(shown.argmax(axis=1) != label)
-    if not len(crossed):
-        return shown
-    before, after = p[crossed].astype(np.float64), shown[crossed].astype(np.float64)
-    before /= before.sum(axis=1, keepdims=True)
-    top = label[crossed][:, None]
-    lead_before = np.take_along_axis(before, top, 1) - before
-    lead_after = np.take_along_axis(after, top, 1) - after
-    losing = lead_after < 0
-    share = np.where(losing, lead_before / np.where(losing, lead_before - lead_after, 1), 1)
-    # a hair less than the crossing, so that the label leads and does not merely tie
-    share = 0.999 * share.min(axis=1, keepdims=True)
-    back = (before + share * (after - before)).astype(p.dtype)
-    tied = np.flatnonzero(back.argmax(axis=1) != top[:, 0])  # by rounding, one step short
-    back[tied, top[tied, 0]] = np.nextafter(back[tied].max(axis=1), np.inf, dtype=p.dtype)
-    shown[crossed] = back
-    return shown
 
 
 class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator):

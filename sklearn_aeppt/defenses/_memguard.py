@@ -10,7 +10,8 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from skorch.helper import SliceDict
 
 from sklearn_aeppt._mim import MIMAttack
-from sklearn_aeppt.defenses._base import OutputDefense, to_simplex
+from sklearn_aeppt._simplex import to_simplex
+from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt._nets._perturbation import logit_gradient
 from sklearn_aeppt._seeding import seed_unseeded
 

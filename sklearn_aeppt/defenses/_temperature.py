@@ -5,7 +5,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from sklearn_aeppt.defenses._base import OutputDefense, to_simplex
+from sklearn_aeppt._simplex import to_simplex
+from sklearn_aeppt.defenses._base import OutputDefense
 
 
 class TemperatureClassifier(OutputDefense):
