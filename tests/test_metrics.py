@@ -67,21 +67,21 @@ class NoFit:
 
 def test_floor_of_published_answers(shared_data):
     with np.load(shared_data / "memguard_location.npz") as z:
-        p, q, y, member = (z[f"target_{k}"] for k in ("undefended", "memguard", "y", "member"))
+        p, q, y, is_member = (z[f"target_{k}"] for k in ("undefended", "memguard", "y", "member"))
     pred = p.argmax(axis=1)
     # the README of the data: train 100 %, test 62.6 %, MemGuard at mean L1 0.333; its floor of
     # 68.7 % is that of these numbers
-    floor = label_only_floor(y[member], pred[member], y[~member], pred[~member])
+    floor = label_only_floor(y[is_member], pred[is_member], y[~is_member], pred[~is_member])
     assert floor == pytest.approx(0.687, abs=5e-4)
     assert perturbation_size(p, q) == pytest.approx(0.333, abs=5e-4)
 
 
 def test_floor_is_the_accuracy_of_the_gap_attack():
     rng = np.random.default_rng(0)
-    y, pred, member = rng.integers(3, size=90), rng.integers(3, size=90), np.arange(90) < 30
-    floor = label_only_floor(y[member], pred[member], y[~member], pred[~member])
-    assert floor == pytest.approx(balanced_accuracy_score(member, y == pred))
-    assert membership_advantage(member, y == pred) == pytest.approx(2 * floor - 1)
+    y, pred, is_member = rng.integers(3, size=90), rng.integers(3, size=90), np.arange(90) < 30
+    floor = label_only_floor(y[is_member], pred[is_member], y[~is_member], pred[~is_member])
+    assert floor == pytest.approx(balanced_accuracy_score(is_member, y == pred))
+    assert membership_advantage(is_member, y == pred) == pytest.approx(2 * floor - 1)
 
 
 def test_floor_is_signed():
@@ -290,17 +290,17 @@ def test_epsilon_bound_uses_either_direction_and_delta():
 def test_per_class_report():
     rng = np.random.default_rng(0)
     y_class = np.array(["cat", "dog", "eel"])[rng.integers(3, size=300)]
-    member, pred = rng.random(300) < 0.5, rng.random(300) < 0.5
+    is_member, pred = rng.random(300) < 0.5, rng.random(300) < 0.5
     pred_class = np.where(rng.random(300) < 0.7, y_class, "cat")
     score = rng.normal(size=300)
-    report = per_class_report(y_class, member, pred, y_score=score, pred_class=pred_class)
+    report = per_class_report(y_class, is_member, pred, y_score=score, pred_class=pred_class)
     assert report["class"].tolist() == ["cat", "dog", "eel"]
     for i, name in enumerate(report["class"]):
         rows = y_class == name
-        mem, non = rows & member, rows & ~member
+        mem, non = rows & is_member, rows & ~is_member
         assert (report["n_members"][i], report["n_non_members"][i]) == (mem.sum(), non.sum())
-        assert report["accuracy"][i] == balanced_accuracy_score(member[rows], pred[rows])
-        expected = balanced_accuracy_interval(member[rows], pred[rows])
+        assert report["accuracy"][i] == balanced_accuracy_score(is_member[rows], pred[rows])
+        expected = balanced_accuracy_interval(is_member[rows], pred[rows])
         assert (report["low"][i], report["high"][i]) == expected
         floor = label_only_floor(y_class[mem], pred_class[mem], y_class[non], pred_class[non])
         assert report["floor"][i] == pytest.approx(floor)
@@ -321,17 +321,17 @@ def test_per_class_report_is_a_table_and_says_what_it_cannot_know():
 
 
 def test_attack_scorer_leaves_a_fitted_attack_alone(overfit):
-    model, X, _, member = overfit
-    attack = ConfidenceAttack().fit(query(model, X), member)
+    model, X, _, is_member = overfit
+    attack = ConfidenceAttack().fit(query(model, X), is_member)
     before = dict(vars(attack))
-    value = attack_scorer(attack, "neg_accuracy")(model, X, member)
-    assert value == -balanced_accuracy_score(member, attack.predict(query(model, X)))
+    value = attack_scorer(attack, "neg_accuracy")(model, X, is_member)
+    assert value == -balanced_accuracy_score(is_member, attack.predict(query(model, X)))
     assert value < -0.6
     assert vars(attack) == before
 
 
 def test_attack_scorer_cross_fits_an_unfitted_attack(overfit):
-    model, X, _, member = overfit
+    model, X, _, is_member = overfit
     sizes = []
 
     class Spy(ConfidenceAttack):
@@ -339,14 +339,14 @@ def test_attack_scorer_cross_fits_an_unfitted_attack(overfit):
             sizes.append(len(y))
             return super().fit(X, y)
 
-    value = attack_scorer(Spy(), cv=3, random_state=0)(model, X, member.astype(int))
+    value = attack_scorer(Spy(), cv=3, random_state=0)(model, X, is_member.astype(int))
     assert sizes == [400] * 3
     assert -1 <= value < -0.2
 
 
 def test_adaptive_attack_cannot_tell_random_membership(overfit):
-    model, X, _, member = overfit
-    X_non = X[~member]
+    model, X, _, is_member = overfit
+    X_non = X[~is_member]
     random = np.random.default_rng(0).random(len(X_non)) < 0.5
     scorer = attack_scorer(ConfidenceAttack(), "neg_roc_auc", random_state=0)
     assert abs(scorer(model, X_non, random) + 0.5) < 0.1
@@ -354,39 +354,41 @@ def test_adaptive_attack_cannot_tell_random_membership(overfit):
 
 @pytest.mark.parametrize("metric", sorted(SCORER_METRICS.keys() - {"neg_tpr_at_1%_fpr"}))
 def test_every_named_metric_falls_as_the_leak_grows(metric, overfit, linear):
-    model, X, _, member = overfit
+    model, X, _, is_member = overfit
     scorer = attack_scorer(ConfidenceAttack(), metric, random_state=0)
-    assert scorer(model, X, member) < scorer(linear, X, member)
+    assert scorer(model, X, is_member) < scorer(linear, X, is_member)
 
 
 def test_low_fpr_scorer_warns_of_few_records_and_goes_on(overfit):
-    model, X, _, member = overfit
+    model, X, _, is_member = overfit
     view = query(model, X)
-    attack = ConfidenceAttack().fit(view, member)
+    attack = ConfidenceAttack().fit(view, is_member)
     with pytest.warns(UndefinedMetricWarning, match="300 non-members are few"):
-        value = attack_scorer(attack, "neg_tpr_at_1%_fpr")(model, X, member)
+        value = attack_scorer(attack, "neg_tpr_at_1%_fpr")(model, X, is_member)
     with pytest.warns(UndefinedMetricWarning):
-        assert value == -tpr_at_fpr(member, attack.decision_function(view), 0.01)
+        assert value == -tpr_at_fpr(is_member, attack.decision_function(view), 0.01)
 
 
 def test_attack_scorer_takes_a_callable_and_a_plain_target(overfit):
-    model, X, _, member = overfit
+    model, X, _, is_member = overfit
     scorer = attack_scorer(ConfidenceAttack(), roc_auc_score, random_state=0)
-    result = cross_validate(model, X, member, scoring=scorer, cv=[(np.arange(10), np.arange(600))])
+    result = cross_validate(
+        model, X, is_member, scoring=scorer, cv=[(np.arange(10), np.arange(600))]
+    )
     assert np.isfinite(result["test_score"]).all()
 
 
 def test_default_attack_is_mim0(overfit):
-    model, X, member = overfit[0], overfit[1][::4], overfit[3][::4]
+    model, X, is_member = overfit[0], overfit[1][::4], overfit[3][::4]
     scorer = attack_scorer(cv=2, random_state=0)
     expected = attack_scorer(MIMAttack("mim0", random_state=0), cv=2, random_state=0)
-    value = scorer(model, X, member)
-    assert value == expected(model, X, member)
+    value = scorer(model, X, is_member)
+    assert value == expected(model, X, is_member)
     assert value < -0.1
 
 
 def test_attack_scorer_errors(overfit):
-    model, X, y, member = overfit
+    model, X, y, is_member = overfit
     with pytest.raises(ValueError, match="y_true holds"):
         attack_scorer(ConfidenceAttack())(model, X, y)
     with pytest.raises(ValueError, match="y_true is None"):
@@ -394,11 +396,11 @@ def test_attack_scorer_errors(overfit):
     with pytest.raises(ValueError, match="'metric' parameter"):
         attack_scorer(metric="accuracy")
     with pytest.raises(TypeError, match="has none of"):
-        attack_scorer(NoFit())(model, X, member)
+        attack_scorer(NoFit())(model, X, is_member)
 
 
 def test_true_classes_reach_the_attack_by_metadata_routing(overfit, quick_substitute):
-    model, X, y, member = overfit
+    model, X, y, is_member = overfit
     seen = []
 
     class Spy(ConfidenceAttack):
@@ -406,7 +408,7 @@ def test_true_classes_reach_the_attack_by_metadata_routing(overfit, quick_substi
             seen.append(X["label"])
             return super().decision_function(X)
 
-    attack = Spy().fit(query(model, X), member)
+    attack = Spy().fit(query(model, X), is_member)
     defense = AEPPTClassifier(model, step_size=1e-3, substitute=quick_substitute, random_state=0)
     splits = [(np.arange(600), np.arange(100, 500))]
     with config_context(enable_metadata_routing=True):
@@ -421,7 +423,7 @@ def test_true_classes_reach_the_attack_by_metadata_routing(overfit, quick_substi
             refit=aeppt_refit,
             cv=splits,
             error_score="raise",
-        ).fit(X, y, is_member=member)
+        ).fit(X, y, is_member=is_member)
     np.testing.assert_array_equal(seen[0], y[100:500])  # labels are 0 to 3
     results = search.cv_results_
     assert results["mean_test_accuracy"][0] == model.score(X[100:500], y[100:500])
@@ -438,11 +440,11 @@ def test_perturbation_scorer(defended, overfit):
 
 
 def test_grid_search_refits_by_the_papers_rule(overfit, quick_substitute):
-    model, X, _, member = overfit
+    model, X, _, is_member = overfit
     rng = np.random.default_rng(0)
     order = rng.permutation(len(X))
-    X, member = X[order], member[order]
-    fixed = MIMAttack("substitute", max_epochs=20, random_state=0).fit(query(model, X), member)
+    X, is_member = X[order], is_member[order]
+    fixed = MIMAttack("substitute", max_epochs=20, random_state=0).fit(query(model, X), is_member)
     defense = AEPPTClassifier(model, substitute=quick_substitute, random_state=0)
     search = GridSearchCV(
         defense,
@@ -451,7 +453,7 @@ def test_grid_search_refits_by_the_papers_rule(overfit, quick_substitute):
         refit=aeppt_refit,
         cv=2,
         n_jobs=2,
-    ).fit(X, member)
+    ).fit(X, is_member)
     results = search.cv_results_
     closest = results["mean_test_neg_abs_advantage"].max()
     tied = np.flatnonzero(results["mean_test_neg_abs_advantage"] >= closest - 1e-9)
@@ -476,20 +478,20 @@ def test_aeppt_refit_breaks_ties_by_size_and_skips_failures():
 
 
 def test_default_metric_is_minus_the_absolute_advantage(overfit):
-    model, X, _, member = overfit
+    model, X, _, is_member = overfit
     view = query(model, X)
-    attack = ConfidenceAttack().fit(view, member)
-    inverted = ConfidenceAttack().fit(view, ~member)
+    attack = ConfidenceAttack().fit(view, is_member)
+    inverted = ConfidenceAttack().fit(view, ~is_member)
     inverted.predict = lambda view: 1 - attack.predict(view)  # as revealing as the other
-    advantage = membership_advantage(member, attack.predict(view))
-    assert attack_scorer(attack)(model, X, member) == -advantage < 0
-    assert attack_scorer(inverted)(model, X, member) == -advantage
-    assert attack_scorer(inverted, "neg_advantage")(model, X, member) == advantage
+    advantage = membership_advantage(is_member, attack.predict(view))
+    assert attack_scorer(attack)(model, X, is_member) == -advantage < 0
+    assert attack_scorer(inverted)(model, X, is_member) == -advantage
+    assert attack_scorer(inverted, "neg_advantage")(model, X, is_member) == advantage
 
 
 def test_scorers_follow_the_protocol_of_scikit_learn(overfit):
-    model, X, _, member = overfit
-    attack = ConfidenceAttack().fit(query(model, X), member)
+    model, X, _, is_member = overfit
+    attack = ConfidenceAttack().fit(query(model, X), is_member)
     scorer, cost = attack_scorer(attack, "neg_tpr_at_1%_fpr"), perturbation_scorer(model)
     assert (scorer._sign, scorer._score_func, scorer._kwargs) == (-1, tpr_at_fpr, {"fpr": 0.01})
     assert (cost._sign, cost._score_func, cost._kwargs) == (-1, perturbation_size, {"ord": 1})
@@ -503,9 +505,9 @@ def test_scorers_follow_the_protocol_of_scikit_learn(overfit):
 
 def test_scorers_stand_beside_weighted_ones_in_a_search(overfit):
     """A plain callable made such a search fail: it cannot say whether it takes weights."""
-    model, X, _, member = overfit
-    attack = ConfidenceAttack().fit(query(model, X), member)
-    base = LogisticRegression().fit(X, member)  # a search with y the mask fits its target to it
+    model, X, _, is_member = overfit
+    attack = ConfidenceAttack().fit(query(model, X), is_member)
+    base = LogisticRegression().fit(X, is_member)  # a search with y the mask fits its target to it
     search = GridSearchCV(
         LogisticRegression(),
         {"C": [1.0]},
@@ -516,7 +518,7 @@ def test_scorers_stand_beside_weighted_ones_in_a_search(overfit):
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not support sample_weight")
-        search.fit(X, member, sample_weight=np.ones(len(X)))
+        search.fit(X, is_member, sample_weight=np.ones(len(X)))
     assert np.isfinite(search.cv_results_["mean_test_privacy"]).all()
     assert np.isfinite(search.cv_results_["mean_test_cost"]).all()
 

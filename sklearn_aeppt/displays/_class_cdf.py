@@ -235,6 +235,20 @@ class ClassCdfDisplay:
             If `ax` does not have one panel for each class.
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        ClassCdfDisplay.from_predictions : Compute the distributions and draw them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_aeppt.displays import ClassCdfDisplay
+        >>> display = ClassCdfDisplay(
+        ...     classes=np.array(["a"]), members=[np.array([0.9])], non_members=[np.array([0.6])]
+        ... )
+        >>> display.plot().axes_[0].get_ylabel()
+        'Share of records at or below'
         """
         n = len(self.classes)
         given = ax

@@ -147,10 +147,10 @@ class IterationLossDisplay:
         >>> display.loss.shape
         (2, 2)
         """
-        loss = as_table(loss, "loss")
-        is_member = as_membership(is_member, "is_member")
-        check_consistent_length(loss.T, is_member)
-        return cls(loss=loss, is_member=is_member).plot(ax=ax, **kwargs)
+        table = as_table(loss, "loss")
+        mask = as_membership(is_member, "is_member")
+        check_consistent_length(table.T, mask)
+        return cls(loss=table, is_member=mask).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Axes | None = None, **kwargs: Any) -> IterationLossDisplay:
         """Draw the median of each side, with a band from the 10th to the 90th percentile.
@@ -171,6 +171,20 @@ class IterationLossDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        IterationLossDisplay.from_predictions : Check the losses and draw them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_aeppt.displays import IterationLossDisplay
+        >>> display = IterationLossDisplay(
+        ...     loss=np.array([[0.2, 0.4], [0.9, 0.8]]), is_member=np.array([True, False])
+        ... )
+        >>> len(display.plot().lines_)
+        2
         """
         ax = new_axes(self, ax, figsize=(5.6, 4.2))
         iteration = np.arange(len(self.loss))
@@ -214,6 +228,6 @@ def _loss_per_iteration(defense, X):
         defense.step_size_,
         on_iteration=lambda q: logits.append(module(q, label)),
     )
-    logits = torch.stack(logits)
-    believed = torch.where(logits[0] >= 0, 1.0, -1.0)
-    return softplus(-believed * logits).cpu().numpy()
+    logit = torch.stack(logits)
+    believed = torch.where(logit[0] >= 0, 1.0, -1.0)
+    return softplus(-believed * logit).cpu().numpy()

@@ -222,6 +222,20 @@ class MembershipRocDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        MembershipRocDisplay.from_predictions : Compute the curve and draw it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_aeppt.displays import MembershipRocDisplay
+        >>> display = MembershipRocDisplay(
+        ...     fpr=np.array([0, 1]), tpr=np.array([0.5, 1]), n_members=10, n_non_members=10
+        ... )
+        >>> display.plot(name="attack").line_.get_label()
+        'attack'
         """
         ax = new_axes(self, ax, figsize=(4.8, 5))
         left, bottom = 1 / self.n_non_members, 1 / self.n_members
@@ -230,7 +244,7 @@ class MembershipRocDisplay:
         # Steps, as nothing is interpolated. A rate of 0 has no place on a log axis: the curve
         # comes in at the left edge with what it finds without any false positive.
         x, y = np.r_[0, self.fpr].clip(left / 2), np.r_[0, self.tpr].clip(bottom / 2)
-        (self.line_,) = ax.step(x, y, where="post", gid="membership-roc", **style)
+        self.line_ = ax.step(x, y, where="post", gid="membership-roc", **style)[0]
         if n_curves == 0:
             low = min(left, bottom) / 2
             ax.plot([low, 1], [low, 1], color="0.6", linewidth=1, label="chance", zorder=1)

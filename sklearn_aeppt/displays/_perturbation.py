@@ -169,16 +169,19 @@ class PerturbationDisplay:
         >>> display.ax_.get_title(loc="right")
         'L1 = 0.4'
         """
-        p, q = as_table(p, "p"), as_table(q, "q")
-        if p.shape != q.shape:
-            raise ValueError(f"p has shape {p.shape} and q {q.shape}: both must have the same.")
-        classes = np.arange(p.shape[1]) if classes is None else as_labels(classes)
-        if len(classes) != p.shape[1]:
+        before, after = as_table(p, "p"), as_table(q, "q")
+        if before.shape != after.shape:
             raise ValueError(
-                f"classes has {len(classes)} entries for {p.shape[1]} columns of p: give one for "
-                "each."
+                f"p has shape {before.shape} and q {after.shape}: both must have the same."
             )
-        return cls(before=p[record], after=q[record], classes=classes).plot(ax=ax, log=log)
+        K = before.shape[1]
+        labels = np.arange(K) if classes is None else as_labels(classes)
+        if len(labels) != K:
+            raise ValueError(
+                f"classes has {len(labels)} entries for {K} columns of p: give one for each."
+            )
+        display = cls(before=before[record], after=after[record], classes=labels)
+        return display.plot(ax=ax, log=log)
 
     def plot(self, ax: Axes | None = None, *, log: bool = True) -> PerturbationDisplay:
         """Draw a ring (before) and a dot (after) for each class, joined by a line.
@@ -200,6 +203,20 @@ class PerturbationDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        PerturbationDisplay.from_predictions : Choose a record and draw it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_aeppt.displays import PerturbationDisplay
+        >>> display = PerturbationDisplay(
+        ...     before=np.array([0.9, 0.1]), after=np.array([0.7, 0.3]), classes=np.array([0, 1])
+        ... )
+        >>> display.plot(log=False).ax_.get_yscale()
+        'linear'
         """
         K = len(self.classes)
         ax = new_axes(self, ax, figsize=(min(10, max(5.0, 1.5 + 0.14 * K)), 4.2))
@@ -208,8 +225,8 @@ class PerturbationDisplay:
         before, after = self.before.clip(floor), self.after.clip(floor)
         ax.vlines(place, np.minimum(before, after), np.maximum(before, after), color="0.6", lw=1)
         size = 7.0 if K <= 40 else 5.0
-        marks = {"linestyle": "none", "marker": "o"}
-        ring = {"markerfacecolor": "none", "color": NON_MEMBER, "markersize": size}
+        marks: dict[str, Any] = {"linestyle": "none", "marker": "o"}
+        ring: dict[str, Any] = {"markerfacecolor": "none", "color": NON_MEMBER, "markersize": size}
         ax.plot(place, before, label="before", **marks, **ring)
         ax.plot(place, after, label="after", **marks, color=MEMBER, markersize=size / 2)
         if log:

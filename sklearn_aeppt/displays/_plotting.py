@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklearn_aeppt._text import picture_name
@@ -44,11 +45,11 @@ def legend_label(name):
     return None if name is None else picture_name(name, 36)
 
 
-def as_table(values, name):
+def as_table(values: ArrayLike, name: str) -> np.ndarray:
     """Return `values` as a two-dimensional float64 array that is not empty."""
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 2 or 0 in values.shape:
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or 0 in table.shape:
         raise ValueError(
-            f"{name} has shape {values.shape}: it must be two-dimensional and not empty."
+            f"{name} has shape {table.shape}: it must be two-dimensional and not empty."
         )
-    return values
+    return table

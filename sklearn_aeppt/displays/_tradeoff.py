@@ -137,25 +137,20 @@ class TradeoffDisplay:
         >>> display.size
         array([0. , 0.1])
         """
-        size, accuracy = (column_or_1d(v).astype(np.float64) for v in (size, accuracy))
-        check_consistent_length(size, accuracy)
-        for key, value in (("accuracy", accuracy), ("floor", np.array([floor]))):
-            if not ((value >= 0) & (value <= 1)).all():
+        sizes, accuracies = (column_or_1d(v).astype(np.float64) for v in (size, accuracy))
+        check_consistent_length(sizes, accuracies)
+        for key, value in (("accuracy", accuracies), ("floor", np.array([floor]))):
+            if not np.all((value >= 0) & (value <= 1)):
                 raise ValueError(
                     f"{key} has values outside [0, 1]: give fractions, not percentages."
                 )
-        order = np.argsort(size, kind="stable")
-        if interval is not None:
-            interval = tuple(np.asarray(end, dtype=np.float64)[order] for end in interval)
-        if limit is not None:
-            at = np.argsort(limit[0], kind="stable")
-            limit = tuple(np.asarray(v, dtype=np.float64)[at] for v in limit)
+        order = np.argsort(sizes, kind="stable")
         display = cls(
-            size=size[order],
-            accuracy=accuracy[order],
+            size=sizes[order],
+            accuracy=accuracies[order],
             floor=float(floor),
-            interval=interval,
-            limit=limit,
+            interval=None if interval is None else _reordered(interval, order),
+            limit=None if limit is None else _reordered(limit, np.argsort(limit[0], kind="stable")),
             name=name,
         )
         return display.plot(ax=ax, excess=excess, **kwargs)
@@ -183,23 +178,35 @@ class TradeoffDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+
+        See Also
+        --------
+        TradeoffDisplay.from_predictions : Sort the settings and draw them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_aeppt.displays import TradeoffDisplay
+        >>> display = TradeoffDisplay(size=np.array([0.1]), accuracy=np.array([0.7]), floor=0.6)
+        >>> display.plot(excess=True).ax_.get_ylabel()
+        'Excess over the label alone (points)'
         """
         ax = new_axes(self, ax, figsize=(5.6, 4.4))
         base = self.floor if excess else 0.0
         n_curves, style = next_style(ax, "tradeoff")
         style |= {"marker": MARKERS[n_curves % len(MARKERS)], "label": legend_label(self.name)}
         style |= kwargs
-        (self.line_,) = ax.plot(self.size, 100 * (self.accuracy - base), gid="tradeoff", **style)
+        self.line_ = ax.plot(self.size, 100 * (self.accuracy - base), gid="tradeoff", **style)[0]
         if self.interval is not None:
             low, high = (100 * (end - base) for end in self.interval)
             ax.vlines(self.size, low, high, color=self.line_.get_color(), lw=1, alpha=0.7)
         if self.limit is not None:
             size, accuracy = self.limit
             label = "least that any defense needs"
-            dots = {"color": "0.4", "linestyle": (0, (1, 1)), "label": label}
+            dots: dict[str, Any] = {"color": "0.4", "linestyle": (0, (1, 1)), "label": label}
             ax.plot(size, 100 * (accuracy - base), **dots)
         if n_curves == 0:
-            dashes = {"color": "0.2", "linewidth": 1, "linestyle": (0, (6, 3))}
+            dashes: dict[str, Any] = {"color": "0.2", "linewidth": 1, "linestyle": (0, (6, 3))}
             label = f"label alone: {self.floor:.1%}"
             ax.axhline(100 * (self.floor - base), label=label, **dashes)
             ax.set_xlabel("Perturbation: mean L1 over records (probability)")
@@ -209,3 +216,9 @@ class TradeoffDisplay:
         legend_above(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+def _reordered(pair, order):
+    """Return the two arrays of `pair` in the given order."""
+    first, second = (np.asarray(values, dtype=np.float64)[order] for values in pair)
+    return first, second

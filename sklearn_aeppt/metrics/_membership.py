@@ -9,21 +9,21 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 def as_membership(y: ArrayLike, name: str = "y_true", *, both: bool = True) -> np.ndarray:
     """Return a boolean member mask; `both` requires members and non-members to be there."""
-    y = column_or_1d(y)
-    if y.dtype != bool:
-        known = np.isin(y, [0, 1])
+    mask: np.ndarray = column_or_1d(y)
+    if mask.dtype != bool:
+        known = np.isin(mask, [0, 1])
         if not known.all():
             raise ValueError(
-                f"{name} holds {np.unique(y[~known])[:3].tolist()}: it must be boolean, or 1 for "
-                "members and 0 for non-members."
+                f"{name} holds {np.unique(mask[~known])[:3].tolist()}: it must be boolean, or 1 "
+                "for members and 0 for non-members."
             )
-        y = y == 1
-    if both and (y.all() or not y.any()):
+        mask = mask == 1
+    if both and (mask.all() or not mask.any()):
         raise ValueError(
-            f"{name} must hold members and non-members, got {y.sum()} members out of {len(y)} "
-            "records: rates of an attack need both."
+            f"{name} must hold members and non-members, got {mask.sum()} members out of "
+            f"{len(mask)} records: rates of an attack need both."
         )
-    return y
+    return mask
 
 
 def as_decisions(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -69,15 +69,15 @@ def perturbation_size(
     >>> perturbation_size(p, q, ord=np.inf, per_record=True)
     array([0.25, 0.  ])
     """
-    p, q = np.asarray(p), np.asarray(q)
-    if p.shape != q.shape or p.ndim != 2 or not len(p):
+    before, after = np.asarray(p), np.asarray(q)
+    if before.shape != after.shape or before.ndim != 2 or not len(before):
         raise ValueError(
-            f"p has shape {p.shape} and q {q.shape}: both must have the same shape "
+            f"p has shape {before.shape} and q {after.shape}: both must have the same shape "
             "(n_records, n_classes), with at least one record."
         )
-    assert_all_finite(p, input_name="p")
-    assert_all_finite(q, input_name="q")
-    change = np.subtract(p, q, dtype=np.result_type(p, q, np.float32))
+    assert_all_finite(before, input_name="p")
+    assert_all_finite(after, input_name="q")
+    change = np.subtract(before, after, dtype=np.result_type(before, after, np.float32))
     size = np.linalg.norm(change, ord=ord, axis=1)
     return size if per_record else float(size.mean(dtype=np.float64))
 
@@ -129,21 +129,21 @@ def expected_calibration_error(
     >>> round(expected_calibration_error([0, 1, 1, 1], [[0.75, 0.25]] * 4), 6)
     0.5
     """
-    y, proba = column_or_1d(y_true), check_proba(proba, source="proba")
-    check_consistent_length(y, proba)
-    classes = np.arange(proba.shape[1]) if classes is None else np.asarray(classes)
-    if len(classes) != proba.shape[1]:
+    y, p = column_or_1d(y_true), check_proba(proba, source="proba")
+    check_consistent_length(y, p)
+    K = p.shape[1]
+    known = np.arange(K) if classes is None else np.asarray(classes)
+    if len(known) != K:
         raise ValueError(
-            f"classes has {len(classes)} entries, but proba has {proba.shape[1]} columns: give "
-            "one class for each."
+            f"classes has {len(known)} entries, but proba has {K} columns: give one class for each."
         )
-    unknown = ~np.isin(y, classes)
+    unknown = ~np.isin(y, known)
     if unknown.any():
         raise ValueError(
             f"y_true holds {np.unique(y[unknown])[:3].tolist()}, which proba has no column for: "
             "give classes=estimator.classes_."
         )
-    top = proba.max(axis=1).astype(np.float64)
-    correct = classes[proba.argmax(axis=1)] == y
+    top = p.max(axis=1).astype(np.float64)
+    correct = known[p.argmax(axis=1)] == y
     place = (np.ceil(top * n_bins).astype(int) - 1).clip(0, n_bins - 1)
     return float(np.abs(np.bincount(place, correct - top)).sum() / len(y))

@@ -87,14 +87,14 @@ class _AttackScorer(BaseScorer):
         if is_member is None and y_true is None:
             raise ValueError("y_true is None: it must be the membership mask of X's records.")
         if is_member is None:
-            membership, y_class = as_membership(y_true), None
+            is_member, y_class = as_membership(y_true), None
         else:
-            membership, y_class = as_membership(is_member, "is_member"), y_true
-        response = self._respond(query(estimator, X, y_class), membership)
-        score = self._score_func(membership, response, **{**self._kwargs, **kwargs})
+            is_member, y_class = as_membership(is_member, "is_member"), y_true
+        response = self._respond(query(estimator, X, y_class), is_member)
+        score = self._score_func(is_member, response, **{**self._kwargs, **kwargs})
         return self._sign * float(score)
 
-    def _respond(self, view, membership):
+    def _respond(self, view, is_member):
         """Return the attack's decision or score of each record, cross-fitted if it is unfitted."""
         attack, names = self._attack(), self._attack_metric.response_method
         method = next((name for name in names if hasattr(attack, name)), None)
@@ -109,7 +109,7 @@ class _AttackScorer(BaseScorer):
             if isinstance(cv, Integral):
                 cv = StratifiedKFold(cv, shuffle=True, random_state=self.random_state)
             response = cross_val_predict(
-                clone(attack), view, membership.astype(int), cv=cv, method=method
+                clone(attack), view, is_member.astype(int), cv=cv, method=method
             )
         response = np.asarray(response)
         response = response[:, 1] if response.ndim == 2 else response
