@@ -23,7 +23,9 @@ X, y = make_purchase(4000, random_state=0)
 is_member = np.arange(4000) < 2000
 known = np.isin(y, y[is_member])  # classes that no member has are none of the model's
 X, y, is_member = X[known], y[known], is_member[known]
-net = NetworkClassifier(hidden=(256, 128), lr=0.001, max_epochs=30, device=device, random_state=0)
+net = NetworkClassifier(
+    hidden_layer_sizes=(256, 128), lr=0.001, max_epochs=30, device=device, random_state=0
+)
 net.fit(X[is_member], y[is_member])
 print(f"{device}: {net.score(X[~is_member], y[~is_member]):.1%} of the others rightly labeled")
 

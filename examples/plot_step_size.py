@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_aeppt import AEPPTClassifier
-from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, query
+from sklearn_aeppt.attacks import GradientBoostingAttack, MIMAttack, query
 from sklearn_aeppt.displays import TradeoffDisplay
 from sklearn_aeppt.metrics import (
     aeppt_refit,
@@ -43,7 +43,7 @@ search = GridSearchCV(
         "perturbation": perturbation_scorer(),
         "fixed": attack_scorer(fixed, metric="neg_accuracy"),
         "retrained": attack_scorer(
-            BoostingAttack(random_state=0), metric="neg_accuracy", random_state=0
+            GradientBoostingAttack(random_state=0), metric="neg_accuracy", random_state=0
         ),
     },
     refit=aeppt_refit,

@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
-from sklearn_aeppt.attacks import BoostingAttack, query
+from sklearn_aeppt.attacks import GradientBoostingAttack, query
 from sklearn_aeppt.displays import MembershipRocDisplay
 from sklearn_aeppt.metrics import label_only_floor, perturbation_size
 
@@ -40,7 +40,7 @@ fig, ax = plt.subplots()
 print(f"label-only floor: {floor:.1%}")
 for name, target in targets.items():
     view = query(target, X, y)
-    attack = BoostingAttack(random_state=0).fit(view[known], is_member[known])
+    attack = GradientBoostingAttack(random_state=0).fit(view[known], is_member[known])
     accuracy = attack.score(view[scored], is_member[scored])
     size = perturbation_size(plain["proba"], view["proba"])
     print(f"{name}: retrained attack {accuracy:.1%}, mean L1 {size:.2f}")

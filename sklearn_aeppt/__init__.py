@@ -6,9 +6,22 @@ non-members the same distribution. ``sklearn_aeppt.attacks`` holds the adversari
 ``sklearn_aeppt.metrics`` and ``sklearn_aeppt.displays`` what to judge them by.
 """
 
-__version__ = "0.1.0"  # first: the modules below note it in what is saved
+from sklearn_aeppt._lazy import lazy
+from sklearn_aeppt._version import __version__ as __version__
 
-from sklearn_aeppt.defenses._aeppt import AEPPTClassifier
-from sklearn_aeppt.defenses._equalized import EqualizedClassifier
+#: Public name -> the module that it comes from.
+MODULES = {
+    "AEPPTClassifier": "defenses",
+    "EqualizedClassifier": "defenses",
+}
+SUBMODULES = (
+    "attacks",
+    "audit",
+    "datasets",
+    "defenses",
+    "displays",
+    "metrics",
+    "networks",
+)
 
-__all__ = ["AEPPTClassifier", "EqualizedClassifier"]
+__getattr__, __dir__, __all__ = lazy(__name__, MODULES, SUBMODULES)

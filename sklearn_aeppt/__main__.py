@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from sklearn_aeppt._version import __version__
+
 
 def main(argv=None):
     """Run the command line; return the exit status (0 fine, 1 risk above limit, 2 bad input)."""
@@ -10,6 +12,7 @@ def main(argv=None):
         prog="sklearn-aeppt",
         description="Confidences that do not give away whose records trained a classifier.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     demo = commands.add_parser("demo", help="attack a model, protect it, compare")
@@ -20,14 +23,16 @@ def main(argv=None):
     demo.add_argument("--out", default="aeppt_demo.png", metavar="PNG", help="picture to write")
     demo.add_argument("--seed", type=int, default=0)
 
-    experiment = commands.add_parser("experiment", help="run an experiment, or 'list' them")
+    experiment = commands.add_parser(
+        "experiment", help="run a table or figure of the paper, or 'list' them"
+    )
     experiment.add_argument("name", nargs="+", metavar="NAME", help="list, NAME or run NAME")
     experiment.add_argument("--scale", choices=["smoke", "paper"], default="paper")
     experiment.add_argument("--seed", type=int, default=0)
-    experiment.add_argument("--data", metavar="FOLDER", help="real records (.npz bit tables)")
-    experiment.add_argument("--dataset", metavar="NAME", help="of the paper's: cifar100, ...")
-    experiment.add_argument("--members", type=int, metavar="N", help="of the paper's: how many")
-    experiment.add_argument("--seeds", type=int, metavar="N", help="of the paper's: how many")
+    experiment.add_argument("--data", metavar="FOLDER", help="where the data sets are kept")
+    experiment.add_argument("--dataset", metavar="NAME", help="cifar100, purchase100, ...")
+    experiment.add_argument("--members", type=int, metavar="N", help="how many")
+    experiment.add_argument("--seeds", type=int, metavar="N", help="how many")
     experiment.add_argument("--out", default="results", metavar="FOLDER")
 
     audit = commands.add_parser("audit", help="attack a model, write a report")
@@ -84,8 +89,8 @@ def main(argv=None):
 
 def _audit(args):
     from sklearn_aeppt._answers import Answers
-    from sklearn_aeppt.audit import audit
     from sklearn_aeppt._files import load_model, load_records, prepare_records
+    from sklearn_aeppt.audit import audit
 
     if args.out is not None and not args.out.endswith((".html", ".json")):
         raise ValueError(f"--out {args.out}: give a file that ends in .html or .json.")
@@ -112,8 +117,8 @@ def _protect(args):
     from skops.io import dump
 
     from sklearn_aeppt import EqualizedClassifier
-    from sklearn_aeppt._saving import writing
     from sklearn_aeppt._files import load_model, load_records, prepare_records
+    from sklearn_aeppt._saving import writing
 
     model = load_model(args.model, trust=args.trust)
     sides = [load_records(file, args.target) for file in (args.members, args.non_members)]
@@ -137,7 +142,7 @@ def _demo(args):
 
 
 def _experiment(args):
-    from sklearn_aeppt.experiments import EXPERIMENTS, run_experiment, to_markdown
+    from sklearn_aeppt.paper import EXPERIMENTS
 
     name = args.name[-1]
     if len(args.name) > 2 or (len(args.name) == 2 and args.name[0] != "run"):
@@ -146,9 +151,14 @@ def _experiment(args):
         for known, what in EXPERIMENTS.items():
             print(f"{known:12} {what}")
         return 0
+    if name not in EXPERIMENTS:  # here too: a typing error is answered at once
+        raise ValueError(f"{name} is not an experiment: choose from {', '.join(EXPERIMENTS)}.")
+    from sklearn_aeppt.paper._experiments import to_markdown
+    from sklearn_aeppt.paper._run import run_paper
+
     names = ("scale", "seed", "data", "out", "dataset", "members", "seeds")
     options = {key: getattr(args, key) for key in names}
-    print(to_markdown(run_experiment(name, **options)))
+    print(to_markdown(run_paper(name, **options)))
     return 0
 
 

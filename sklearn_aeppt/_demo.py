@@ -13,9 +13,9 @@ from sklearn.utils import _safe_indexing
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
-from sklearn_aeppt._saving import read_records, writing
+from sklearn_aeppt._files import load_records
+from sklearn_aeppt._saving import writing
 from sklearn_aeppt.attacks import MIMAttack, query
-from sklearn_aeppt._files import read_csv
 from sklearn_aeppt.metrics import clopper_pearson, label_only_floor, perturbation_size
 
 
@@ -33,7 +33,7 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
     seed : int
     """
     name = "digits" if data is None else Path(data).name
-    X, y = load_digits(return_X_y=True) if data is None else read_table(data, target)
+    X, y = load_digits(return_X_y=True) if data is None else load_records(data, target)
     X, y, dropped = drop_rare_classes(X, y)
     mem, non = train_test_split(np.arange(len(y)), test_size=0.5, stratify=y, random_state=seed)
     both, member = np.r_[mem, non], np.arange(len(y)) < len(mem)
@@ -116,30 +116,6 @@ def overfit_model(X, seed):
         remainder="passthrough",
     )
     return make_pipeline(encode, forest)
-
-
-def read_table(path, target):
-    """Return (X, y) of a file of records."""
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"--data {path}: no such file.")
-    if path.suffix == ".npz":
-        try:
-            arrays = read_records(path)
-        except ValueError as error:
-            raise ValueError(f"--data {error} Save it with numpy.savez(file, X=X, y=y).") from error
-        return arrays["X"], arrays["y"]
-    if path.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"--data {path}: give an .npz, .csv or .parquet file.")
-    import pandas as pd  # an extra: only tables need it
-
-    table = read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    target = table.columns[-1] if target is None else target
-    if target not in table:
-        raise ValueError(
-            f"--target {target!r} is no column: choose from {list(table.columns)[:20]}."
-        )
-    return table.drop(columns=target), table[target].to_numpy()
 
 
 def drop_rare_classes(X, y):

@@ -1,12 +1,11 @@
-"""Models and records from files, for the command line."""
+"""Models and records from files: the one reader of demo, audit and protect."""
 
 from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
 
-import sklearn_aeppt
-from sklearn_aeppt import attacks, defenses, networks
+from sklearn_aeppt import attacks, defenses
 from sklearn_aeppt._saving import read_records
 
 #: Types that skops asks about and that models of ours and of scikit-learn hold. None runs code of
@@ -17,11 +16,13 @@ KNOWN_TYPES = {
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn_aeppt._record_field.RecordField",
     "sklearn_aeppt.defenses._record_grid.RecordGrid",
+    "sklearn_aeppt.networks.NetworkClassifier",
+    # by name: importing them all would import torch
     *(
-        f"{kind.__module__}.{kind.__qualname__}"
-        for package in (sklearn_aeppt, attacks, defenses, networks)
-        for kind in (getattr(package, name) for name in package.__all__)
-        if isinstance(kind, type)
+        f"{package.__name__}.{module}.{name}"
+        for package in (attacks, defenses)
+        for name, module in package.MODULES.items()
+        if name[0].isupper()
     ),
 }
 

@@ -12,8 +12,8 @@ import numpy as np
 import sklearn
 from sklearn.utils.validation import check_memory
 
-from sklearn_aeppt import __version__
 from sklearn_aeppt._saving import private_folder
+from sklearn_aeppt._version import __version__
 
 #: Packages whose objects are values: they hold no code of anybody else.
 VALUES = {"builtins", "numpy", "scipy", "pandas", "polars", "torch", "joblib", "datetime"}

@@ -119,7 +119,10 @@ def read_arrays(path, fits):
 
 def read_records(path):
     """Return the arrays ``X`` and ``y`` of an ``.npz`` file of records."""
-    return read_arrays(path, {"X": lambda shape, dtype: True, "y": lambda shape, dtype: True})
+    try:
+        return read_arrays(path, {"X": lambda shape, dtype: True, "y": lambda shape, dtype: True})
+    except ValueError as error:
+        raise ValueError(f"{error} Save it with numpy.savez(file, X=X, y=y).") from error
 
 
 def _header(members, name):

@@ -4,178 +4,35 @@ import json
 import os
 import warnings
 from copy import deepcopy
-from functools import cache
-from itertools import pairwise
 from numbers import Integral, Real
 from pathlib import Path
 
 import joblib
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-from skorch.callbacks import Callback, ProgressBar
-from skorch.history import History
-from torch import nn
 
-from sklearn_aeppt import __version__
-from sklearn_aeppt._mim import TensorBatches, _linear, _Net, linear_shapes
+from sklearn_aeppt._nets import skorch, torch
+from sklearn_aeppt._nets._saved_module import SavedModule
+from sklearn_aeppt._nets._target_networks import (
+    ACTIVATIONS,
+    IMAGE,
+    MODULES,
+    AlexNet,
+    Dropout,
+    FullyConnected,
+)
+from sklearn_aeppt._nets._training import Net, TensorBatches
 from sklearn_aeppt._one_step import OneStep
-from sklearn_aeppt._nets._saved_module import SavedModule, check_width, check_widths
 from sklearn_aeppt._saving import writing
+from sklearn_aeppt._version import __version__
 
 __all__ = ["NetworkClassifier"]
 
-ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
-IMAGE = (32, 32, 3)
-#: AlexNet's convolutions: place in the network -> channels in and out, width of the kernel.
-ALEXNET_MAPS = {
-    1: (3, 64, 11), 4: (64, 192, 5), 7: (192, 384, 3), 9: (384, 256, 3), 11: (256, 256, 3),
-}  # fmt: skip
 ZIP_START = b"PK\x03\x04"  # of what torch saves
-
-
-def _arguments(n_features, n_classes, hidden, activation, dropout, seed):
-    return {
-        "n_features": n_features, "n_classes": n_classes, "hidden": hidden,
-        "activation": activation, "dropout": dropout, "seed": seed,
-    }  # fmt: skip
-
-
-def _check_arguments(n_features, n_classes, hidden, activation, dropout, seed):
-    check_width("n_features", n_features)
-    check_width("n_classes", n_classes)
-    check_widths("hidden", hidden)
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise ValueError(f"activation={activation!r:.80} is none of {', '.join(ACTIVATIONS)}")
-    if not isinstance(dropout, Real) or not 0 <= dropout < 1:
-        raise ValueError(f"dropout={dropout!r:.80} is not in [0, 1)")
-    if not isinstance(seed, Integral) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed={seed!r:.80} is not a seed")
-
-
-class FullyConnected(nn.Sequential):
-    """Linear layers with an activation, and maybe dropout, between them; one logit a class."""
-
-    def __init__(self, n_features, n_classes, hidden, activation, dropout, seed):
-        generator = torch.Generator().manual_seed(seed)
-        layers = []
-        for n_in, n_out in pairwise((n_features, *hidden)):
-            layers += [_linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
-            layers += [_Dropout(dropout, generator)] if dropout else []
-        super().__init__(*layers, _linear((n_features, *hidden)[-1], n_classes, generator))
-        self.arguments = _arguments(n_features, n_classes, hidden, activation, dropout, seed)
-
-    @staticmethod
-    def weight_shapes(n_features, n_classes, hidden, activation, dropout, seed):
-        """Return name -> shape of the weights of such a network; nothing is allocated."""
-        _check_arguments(n_features, n_classes, hidden, activation, dropout, seed)
-        step = 3 if dropout else 2  # a linear layer, the activation, maybe dropout
-        pairs = pairwise((n_features, *hidden, n_classes))
-        return linear_shapes({str(step * i): pair for i, pair in enumerate(pairs)})
-
-
-class AlexNet(nn.Sequential):
-    """AlexNet for images of 32 by 32: five convolutions, three of them pooled, one linear layer."""
-
-    def __init__(self, n_features, n_classes, hidden, activation, dropout, seed):
-        generator = torch.Generator().manual_seed(seed)
-        act = ACTIVATIONS[activation]
-
-        def conv(n_in, n_out, size, kind=nn.Conv2d, **kwargs):
-            layer = nn.utils.skip_init(kind, n_in, n_out, size, **kwargs)
-            bound = 1 / np.sqrt(n_in * size**2)
-            with torch.no_grad():
-                layer.weight.uniform_(-bound, bound, generator=generator)
-                layer.bias.uniform_(-bound, bound, generator=generator)
-            return [layer, act()]
-
-        super().__init__(
-            _Images(),
-            *conv(*ALEXNET_MAPS[1], stride=4, padding=5),
-            nn.MaxPool2d(2),
-            *conv(*ALEXNET_MAPS[4], _SmallConv, padding=2),
-            nn.MaxPool2d(2),
-            *conv(*ALEXNET_MAPS[7], _SmallConv, padding=1),
-            *conv(*ALEXNET_MAPS[9], _SmallConv, padding=1),
-            *conv(*ALEXNET_MAPS[11], _SmallConv, padding=1),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            *([_Dropout(dropout, generator)] if dropout else []),
-            _linear(256, n_classes, generator),
-        )
-        self.arguments = _arguments(n_features, n_classes, hidden, activation, dropout, seed)
-
-    @staticmethod
-    def weight_shapes(n_features, n_classes, hidden, activation, dropout, seed):
-        """Return name -> shape of the weights of such a network; nothing is allocated."""
-        _check_arguments(n_features, n_classes, hidden, activation, dropout, seed)
-        shapes = linear_shapes({"16" if dropout else "15": (256, n_classes)})
-        for place, (n_in, n_out, size) in ALEXNET_MAPS.items():
-            shapes |= {f"{place}.weight": (n_out, n_in, size, size), f"{place}.bias": (n_out,)}
-        return shapes
-
-
-class _SmallConv(nn.Conv2d):
-    """A convolution that keeps the size of its small square maps, as one product of matrices.
-
-    Most places on which its kernel lies are padding, 20 of 36 for 3 by 3 over 2 by 2: multiplied
-    out it is a linear map between all points of one map and all of the next.
-    """
-
-    def forward(self, X):
-        (n_out, n_in), side = self.weight.shape[:2], X.shape[-1]
-        kernel = self.weight.permute(2, 3, 1, 0).reshape(-1, n_in, n_out)
-        kernel = torch.cat([kernel, kernel.new_zeros(1, n_in, n_out)])
-        linear = kernel[_places(side, self.kernel_size[0])].transpose(1, 2)
-        Y = X.permute(0, 2, 3, 1).reshape(len(X), -1) @ linear.reshape(side**2 * n_in, -1)
-        return (Y.reshape(len(X), side, side, n_out) + self.bias).permute(0, 3, 1, 2)
-
-
-@cache
-def _places(side, size):
-    """Return which place of a kernel joins each two points of a map; size**2 if none does."""
-    step = torch.arange(side)[:, None] - torch.arange(side) + size // 2  # input less output
-    y, x = step[:, None, :, None], step[None, :, None, :]
-    hit = (y >= 0) & (y < size) & (x >= 0) & (x < size)
-    return torch.where(hit, size * y + x, size**2).reshape(side**2, side**2)
-
-
-class _Images(nn.Module):
-    """Rows of pixels to centered images, channels first."""
-
-    def forward(self, X):
-        return X.reshape(-1, *IMAGE).permute(0, 3, 1, 2) * 2 - 1
-
-
-class _Dropout(nn.Module):
-    """nn.Dropout that draws from a generator of its own: the global one is not ours to move."""
-
-    def __init__(self, share, generator):
-        super().__init__()
-        self.share, self.seed = share, generator.initial_seed()
-        self.generator = None
-
-    def forward(self, X):
-        if not self.training:
-            return X
-        kept = torch.rand(X.shape, device=X.device, generator=self.draws(X.device)) >= self.share
-        return X * kept / (1 - self.share)
-
-    def draws(self, device):
-        """Return the layer's generator."""
-        if self.generator is None:
-            self.generator = torch.Generator(device).manual_seed(self.seed)
-        return self.generator
-
-    def __getstate__(self):  # a generator can be neither copied nor pickled everywhere
-        return {**self.__dict__, "generator": None}
-
-
-MODULES = {"fully_connected": FullyConnected, "alexnet": AlexNet}
 
 
 class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
@@ -186,7 +43,7 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
     architecture : {"fully_connected", "alexnet"}, default="fully_connected"
         "alexnet" takes images of 32 by 32 with three channels in [0, 1], as rows of 3,072 pixels
         or of shape (n, 32, 32, 3).
-    hidden : tuple of int, default=(1024, 512, 256)
+    hidden_layer_sizes : tuple of int, default=(1024, 512, 256)
         Widths of the hidden layers of the fully connected network.
     activation : {"tanh", "relu"}, default="tanh"
     dropout : float in [0, 1), default=0.0
@@ -234,7 +91,7 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_aeppt.networks import NetworkClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> net = NetworkClassifier(hidden=(32,), lr=0.01, max_epochs=50, random_state=0)
+    >>> net = NetworkClassifier(hidden_layer_sizes=(32,), lr=0.01, max_epochs=50, random_state=0)
     >>> net.fit(X, y).score(X, y) > 0.9
     True
     """
@@ -242,7 +99,7 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
     _kinds = (FullyConnected, AlexNet)
     _parameter_constraints: dict = {
         "architecture": [StrOptions(set(MODULES))],
-        "hidden": [tuple, list],
+        "hidden_layer_sizes": [tuple, list],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -260,7 +117,7 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
         self,
         architecture="fully_connected",
         *,
-        hidden=(1024, 512, 256),
+        hidden_layer_sizes=(1024, 512, 256),
         activation="tanh",
         dropout=0.0,
         weight_decay=0.0,
@@ -274,7 +131,7 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
         checkpoint=None,
     ):
         self.architecture = architecture
-        self.hidden = hidden
+        self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
         self.weight_decay = weight_decay
@@ -339,10 +196,10 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return kind(
             MODULES[self.architecture],
-            criterion=nn.CrossEntropyLoss,
+            criterion=torch.nn.CrossEntropyLoss,
             module__n_features=n_features,
             module__n_classes=n_classes,
-            module__hidden=tuple(self.hidden),
+            module__hidden_layer_sizes=tuple(self.hidden_layer_sizes),
             module__activation=self.activation,
             module__dropout=self.dropout,
             module__seed=seed,
@@ -356,7 +213,7 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
             iterator_train__shuffle=True,
             iterator_train__generator=torch.Generator().manual_seed(seed),
             train_split=None,
-            callbacks=[*callbacks, *([ProgressBar()] if self.verbose else [])],
+            callbacks=[*callbacks, *([skorch.callbacks.ProgressBar()] if self.verbose else [])],
             callbacks__print_log=None,
             device=self.device,
             verbose=self.verbose,
@@ -395,7 +252,7 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
             )
 
 
-class _TargetNet(_Net):
+class _TargetNet(Net):
     """skorch's net, whose products may be of less precision than its weights."""
 
     precision = torch.float32
@@ -407,7 +264,7 @@ class _TargetNet(_Net):
             return super().infer(x, **fit_params).float()
 
 
-class _Resume(Callback):
+class _Resume(skorch.callbacks.Callback):
     """Keeps the training in a file after each epoch, and takes it up from there."""
 
     def __init__(self, file, key):
@@ -433,7 +290,7 @@ class _Resume(Callback):
         state = self._read(net.device)
         if state is None or state["key"] != self.key:
             return
-        history = History(json.loads(state["history"]))
+        history = skorch.history.History(json.loads(state["history"]))
         if len(history) > net.max_epochs:
             return
         net.module_.load_state_dict(state["module"])
@@ -469,5 +326,5 @@ class _Resume(Callback):
 
     def _draws(self, net):
         """Return the generators of the training: of the batches and of each dropout."""
-        layers = [m for m in net.module_.modules() if isinstance(m, _Dropout)]
+        layers = [m for m in net.module_.modules() if isinstance(m, Dropout)]
         return [net.iterator_train__generator, *(m.draws(net.device) for m in layers)]

@@ -18,11 +18,11 @@ from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
     AveragingAttack,
-    BoostingAttack,
     FlipAttack,
-    ForestAttack,
     GapAttack,
+    GradientBoostingAttack,
     MIMAttack,
+    RandomForestAttack,
     RoundingAttack,
     ThresholdAttack,
     query,
@@ -35,12 +35,12 @@ ATTACKS = [
     GapAttack(),
     *(ThresholdAttack(s, per_class=pc) for s in STATISTICS for pc in (True, False)),
     ThresholdAttack(lambda proba, label: proba.max(axis=1)),
-    BoostingAttack(random_state=0),
-    ForestAttack(n_estimators=100, random_state=0),
+    GradientBoostingAttack(random_state=0),
+    RandomForestAttack(n_estimators=100, random_state=0),
     quick,
     RoundingAttack(ThresholdAttack()),
-    AdversarialTrainingAttack(BoostingAttack(random_state=0), EqualizedClassifier(None)),
-    AveragingAttack(BoostingAttack(random_state=0), n_queries=2),
+    AdversarialTrainingAttack(GradientBoostingAttack(random_state=0), EqualizedClassifier(None)),
+    AveragingAttack(GradientBoostingAttack(random_state=0), n_queries=2),
 ]
 ids = [f"{i}-{type(attack).__name__}" for i, attack in enumerate(ATTACKS)]
 
@@ -121,8 +121,8 @@ def test_threshold_of_a_constant_score_calls_all_members():
 
 def test_flip_mirrors(game):
     view, is_member = game
-    attack = BoostingAttack(random_state=0).fit(view, is_member)
-    flipped = FlipAttack(BoostingAttack(random_state=0)).fit(view, is_member)
+    attack = GradientBoostingAttack(random_state=0).fit(view, is_member)
+    flipped = FlipAttack(GradientBoostingAttack(random_state=0)).fit(view, is_member)
     np.testing.assert_array_equal(flipped.predict(view), ~attack.predict(view))
     np.testing.assert_array_equal(flipped.decision_function(view), -attack.decision_function(view))
 
@@ -152,9 +152,9 @@ def test_fixed_attacker_fails_on_aeppt_and_adaptive_ones_succeed(overfit):
     assert accuracy(FlipAttack(quick), plain, shown) > 0.45
     for attack, learned in (
         (quick, shown),
-        (BoostingAttack(random_state=0), shown),
-        (RoundingAttack(BoostingAttack(random_state=0)), shown),
-        (AdversarialTrainingAttack(BoostingAttack(random_state=0), copied), plain),
+        (GradientBoostingAttack(random_state=0), shown),
+        (RoundingAttack(GradientBoostingAttack(random_state=0)), shown),
+        (AdversarialTrainingAttack(GradientBoostingAttack(random_state=0), copied), plain),
     ):
         assert accuracy(attack, learned, shown) > 0.6, attack
 
@@ -185,7 +185,11 @@ def test_averaging_calms_fresh_noise_and_changes_nothing_else(overfit, quick_sub
 
 def test_scores_feed_roc_auc(game):
     view, is_member = game
-    for attack in (ThresholdAttack("loss"), BoostingAttack(random_state=0), FlipAttack(quick)):
+    for attack in (
+        ThresholdAttack("loss"),
+        GradientBoostingAttack(random_state=0),
+        FlipAttack(quick),
+    ):
         auc = cross_val_score(attack, view, is_member, cv=2, scoring="roc_auc").mean()
         assert (auc < 0.4) if isinstance(attack, FlipAttack) else (auc > 0.6)
 
@@ -208,7 +212,7 @@ def test_published_answers_under_memguard(shared_data):
     threshold = ThresholdAttack("modified_entropy")
     assert accuracy(threshold, plain) == pytest.approx(0.84, abs=0.02)
     assert accuracy(threshold, shown) == pytest.approx(0.69, abs=0.02)
-    assert accuracy(BoostingAttack(random_state=0), shown) >= 0.79
+    assert accuracy(GradientBoostingAttack(random_state=0), shown) >= 0.79
 
 
 def test_views_go_through_model_selection(game):

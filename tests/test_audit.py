@@ -16,9 +16,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt.attacks import BitFlips, BoostingAttack, ThresholdAttack
+from sklearn_aeppt.attacks import BitFlips, GradientBoostingAttack, ThresholdAttack
 from sklearn_aeppt.audit import audit
-from sklearn_aeppt.audit._suites import accepted, ladder, shadow_template
+from sklearn_aeppt.audit._suites import shadow_template
+from sklearn_aeppt.audit._views import accepted, ladder
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +31,14 @@ def sides(overfit):
 def test_the_verdict_tells_what_leaks(sides):
     model, *records = sides
     undefended = audit(model, *records, "quick", random_state=0)
-    assert undefended.leaks == "confidences"
+    assert undefended.leakage == "confidences"
     assert undefended.verdict.startswith("The confidences leak")
     assert "EqualizedClassifier" in undefended.advice[0]
     assert undefended.strongest["low"] > undefended.floor
     equalized = EqualizedClassifier(model, random_state=0)
     equalized.fit(records[0], records[2], y_mem=records[1], y_non=records[3])
     shown = audit(equalized, *records, "quick", random_state=0)
-    assert shown.leaks in ("labels", "nothing")
+    assert shown.leakage in ("labels", "none")
     assert shown.strongest["accuracy"] < undefended.strongest["accuracy"] - 0.05
     assert shown.floor == undefended.floor
 
@@ -45,13 +46,13 @@ def test_the_verdict_tells_what_leaks(sides):
 def test_what_labels_give_away_is_not_blamed_on_confidences(sides):
     model, *records = sides
     report = audit(model, *records, "quick", random_state=0)
-    assert [row["attack"] for row in report.rows if row["labels_only"]] == ["label only (gap)"]
+    assert [row["attack"] for row in report.results if row["labels_only"]] == ["label only (gap)"]
     varied = {**report.strongest, "attack": "labels of varied records", "labels_only": True}
-    rows = [*report.rows, varied]
-    assert replace(report, rows=rows).leaks == "labels"
-    assert "the confidences add nothing" in replace(report, rows=rows).verdict
+    rows = [*report.results, varied]
+    assert replace(report, results=rows).leakage == "labels"
+    assert "the confidences add nothing" in replace(report, results=rows).verdict
     stronger = {**report.strongest, "accuracy": 1.0, "low": 0.99}
-    assert replace(report, rows=[*rows, stronger], strongest=stronger).leaks == "confidences"
+    assert replace(report, results=[*rows, stronger], strongest=stronger).leakage == "confidences"
 
 
 def test_random_membership_is_no_leak():
@@ -63,7 +64,7 @@ def test_random_membership_is_no_leak():
     for seed in range(20):
         m = np.random.default_rng(seed).permutation(800) < 400
         report = audit(model, X[m], y[m], X[~m], y[~m], "quick", random_state=seed)
-        alarms += report.leaks != "nothing"
+        alarms += report.leakage != "none"
     assert alarms <= 3
 
 
@@ -73,7 +74,7 @@ def test_standard_suite_of_a_defense_tells_adaptive_attackers_from_others(sides,
         model, step_size=1e-2, substitute=quick_substitute, query_noise="fresh", random_state=0
     ).fit(records[0], records[2])
     report = audit(defense, *records, "standard", random_state=0)
-    names = {row["attack"]: row for row in report.rows}
+    names = {row["attack"]: row for row in report.results}
     assert not names["network, not retrained"]["adaptive"]
     assert names["defense copied"]["adaptive"]
     assert "averaging of repeated queries" in names and "labels of varied records" in names
@@ -82,7 +83,7 @@ def test_standard_suite_of_a_defense_tells_adaptive_attackers_from_others(sides,
     assert names["labels of slightly varied records"]["labels_only"]
     assert not names["answers to slightly varied records"]["labels_only"]
     assert report.strongest["adaptive"] and report.defended
-    assert all(row["tpr_at_0.01_fpr"] is None for row in report.rows)  # 150 non-members are few
+    assert all(row["tpr_at_0.01_fpr"] is None for row in report.results)  # 150 non-members are few
 
 
 def test_standard_suite_finds_draws_keyed_by_the_answer(sides):
@@ -91,7 +92,7 @@ def test_standard_suite_finds_draws_keyed_by_the_answer(sides):
     defense = AnswerKeyedEqualizedClassifier(model, cost="l1", random_state=0)
     report = audit(defense.fit(X, X_non, y_mem=y, y_non=y_non), *records, random_state=0)
     assert report.strongest["attack"] == "answers to slightly varied records"
-    auc = {row["attack"]: row["auc"] for row in report.rows}
+    auc = {row["attack"]: row["auc"] for row in report.results}
     for blind in ("boosting", "labels of slightly varied records"):
         assert auc[blind] + 0.1 < auc["answers to slightly varied records"]
 
@@ -119,7 +120,7 @@ def test_answers_made_elsewhere_have_no_variants(sides):
     model, X, y, X_non, y_non = sides
     shown = [model.predict_proba(side) for side in (X, X_non)]
     report = audit(Answers(model.classes_), shown[0], y, shown[1], y_non, random_state=0)
-    names = {row["attack"] for row in report.rows}
+    names = {row["attack"] for row in report.results}
     assert "equal answers counted" in names and not any("varied" in name for name in names)
 
 
@@ -134,9 +135,9 @@ def test_full_suite_trains_shadow_models_of_the_targets_kind():
     assert report.canaries["n"] == 60 and report.canaries["low"] > 0.6
     assert "mislabeled" in str(report)
     assert list(report.slices["half"]["class"]) == [0, 1]
-    names = [row["attack"] for row in report.rows]
+    names = [row["attack"] for row in report.results]
     assert {"likelihood ratio (LiRA)", "population ratio (RMIA)", "shadow models"} <= set(names)
-    assert report.leaks != "nothing"
+    assert report.leakage != "none"
 
 
 def test_template_of_a_target_is_unfitted_and_keeps_the_defense(sides):
@@ -161,12 +162,12 @@ def test_jobs_and_cache_change_nothing(sides, tmp_path):
 
 def test_report_in_every_form(sides, tmp_path):
     model, *records = sides
-    attacks = {"<mine>": ThresholdAttack(), "boosting": BoostingAttack(random_state=0)}
+    attacks = {"<mine>": ThresholdAttack(), "boosting": GradientBoostingAttack(random_state=0)}
     report = audit(model, *records, attacks, random_state=0, name="<b>model")
     frame = report.to_frame()
     assert list(frame["accuracy"]) == sorted(frame["accuracy"], reverse=True)
     data = json.loads(report.to_json(tmp_path / "r.json"))
-    assert data["verdict"] == report.verdict and len(data["rows"]) == 2
+    assert data["verdict"] == report.verdict and len(data["results"]) == 2
     assert json.loads((tmp_path / "r.json").read_text()) == data
     page = report.to_html(tmp_path / "r.html").read_text()
     assert "&lt;mine&gt;" in page and "<mine>" not in page and "<b>model" not in page
@@ -245,7 +246,7 @@ def test_audit_command(files, tmp_path, capsys):
     assert "The confidences leak" in capsys.readouterr().out
     assert out.read_text().startswith("<!doctype html>")
     assert main(command(files, *options, "--fail-above", 0.02, "--format", "json")) == 1
-    assert json.loads(capsys.readouterr().out)["leaks"] == "confidences"
+    assert json.loads(capsys.readouterr().out)["leakage"] == "confidences"
     assert main(command(files, *options, "--fail-above", 0.6)) == 0
     assert main(command(files, *options, "--trust", model="model.joblib")) == 0
 
@@ -286,7 +287,10 @@ def test_protect_command_makes_a_model_that_answers_alike_when_loaded(files, tmp
     assert main(command(files, "--out", out, name="protect")) == 0
     assert "keep it as secret" in capsys.readouterr().out
     types = sorted(get_untrusted_types(file=out))
-    assert set(types) == {"sklearn.tree._tree.Tree", "sklearn_aeppt.defenses._equalized.EqualizedClassifier"}
+    assert set(types) == {
+        "sklearn.tree._tree.Tree",
+        "sklearn_aeppt.defenses._equalized.EqualizedClassifier",
+    }
     defended, model = load(out, trusted=types), load(files / "model.skops", trusted=types[:1])
     X = pd.read_csv(files / "members.csv").drop(columns="label")
     proba = defended.predict_proba(X)

@@ -49,7 +49,7 @@ def test_shadow_models_and_audit_give_the_serial_figures(client, game):
 
     def figures():
         view = query(model, X, y)
-        attack = LiRAAttack(GaussianNB(), n_shadow=8, random_state=0).fit(view[::2], m[::2])
+        attack = LiRAAttack(GaussianNB(), n_shadow_models=8, random_state=0).fit(view[::2], m[::2])
         report = audit(model, X[m], y[m], X[~m], y[~m], "quick", random_state=0)
         return attack.decision_function(view[1::2]), report.to_json()
 
@@ -66,7 +66,7 @@ def test_a_killed_worker_costs_time_and_not_results(client, game):
     view = query(game[0], X, y)
 
     def scores():
-        attack = LiRAAttack(slow, n_shadow=8, random_state=0).fit(view[::2], m[::2])
+        attack = LiRAAttack(slow, n_shadow_models=8, random_state=0).fit(view[::2], m[::2])
         return attack.decision_function(view[1::2])
 
     with warnings.catch_warnings():

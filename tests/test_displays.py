@@ -202,9 +202,9 @@ def test_import_needs_no_matplotlib_and_plot_says_so():
 
 
 def test_every_public_name_is_found_and_no_other():
-    assert dir(displays) == displays.__all__ == sorted(displays._MODULES)
+    assert dir(displays) == displays.__all__ == sorted(displays.MODULES)
     for name in displays.__all__:
-        module = f"{displays.__name__}.{displays._MODULES[name]}"
+        module = f"{displays.__name__}.{displays.MODULES[name]}"
         assert getattr(displays, name).__module__ == module
     with pytest.raises(AttributeError, match="has no attribute 'RocDisplay'"):
         getattr(displays, "RocDisplay")  # noqa: B009

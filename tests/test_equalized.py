@@ -12,9 +12,9 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt.defenses._other_classes import falling_order
+from sklearn_aeppt._simplex import falling_order
+from sklearn_aeppt.attacks import GradientBoostingAttack, MIMAttack, ThresholdAttack, query
 from sklearn_aeppt.defenses._transport import equalizing_map
-from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, ThresholdAttack, query
 from sklearn_aeppt.metrics import expected_calibration_error, label_only_floor, perturbation_size
 
 KEY = b"a key of the tests, known to all"
@@ -343,7 +343,7 @@ def test_protecting_accuracy_costs_less_and_keeps_the_floor():
     for constraint in ("total_variation", "attack_accuracy"):
         defense = EqualizedClassifier(model, constraint=constraint, cost="l1", random_state=0)
         view = query(defense.fit(p, y, is_member=is_member), p, y)
-        attack = BoostingAttack(random_state=0).fit(view[known], is_member[known])
+        attack = GradientBoostingAttack(random_state=0).fit(view[known], is_member[known])
         assert attack.score(view[~known], is_member[~known]) < floor + 0.02
         size[constraint] = perturbation_size(p, view["proba"])
         assert size[constraint] >= 0.9 * defense.frontier()["l1"][0]

@@ -17,11 +17,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, metrics
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt.attacks import (
-    BoostingAttack,
     FlipAttack,
-    ForestAttack,
     GapAttack,
+    GradientBoostingAttack,
     MIMAttack,
+    RandomForestAttack,
     RoundingAttack,
     ThresholdAttack,
     query,
@@ -56,8 +56,8 @@ DEFENSES = {
 ATTACKS = {
     "gap": GapAttack(),
     "threshold": ThresholdAttack("modified_entropy"),
-    "boosting": BoostingAttack(max_iter=3, random_state=0),
-    "forest": ForestAttack(n_estimators=3, random_state=0),
+    "boosting": GradientBoostingAttack(max_iter=3, random_state=0),
+    "forest": RandomForestAttack(n_estimators=3, random_state=0),
     "mim": MIMAttack("substitute", max_epochs=1, random_state=0),
     "flip": FlipAttack(ThresholdAttack("loss")),
     "rounding": RoundingAttack(GapAttack(), decimals=1),

@@ -534,9 +534,9 @@ def test_scorers_pickle_and_say_what_they_are():
 
 
 def test_every_public_name_is_found_and_no_other():
-    assert dir(metrics) == metrics.__all__ == sorted(metrics._MODULES)
+    assert dir(metrics) == metrics.__all__ == sorted(metrics.MODULES)
     for name in metrics.__all__:
-        assert getattr(metrics, name).__module__ == f"{metrics.__name__}.{metrics._MODULES[name]}"
+        assert getattr(metrics, name).__module__ == f"{metrics.__name__}.{metrics.MODULES[name]}"
     with pytest.raises(AttributeError, match="has no attribute 'paper_rule'"):
         getattr(metrics, "paper_rule")  # noqa: B009
 

@@ -9,8 +9,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, learning_curv
 from skorch.dataset import Dataset
 from skorch.helper import SliceDict
 
-from sklearn_aeppt import _mim
-from sklearn_aeppt._mim import ARCHITECTURES, BalancedLoss, TensorBatches, ThreeBranch
+from sklearn_aeppt._nets._three_branch import ARCHITECTURES, ThreeBranch
+from sklearn_aeppt._nets._training import BalancedLoss, TensorBatches
 from sklearn_aeppt.attacks import MIMAttack, query
 
 quick = MIMAttack("substitute", max_epochs=5, random_state=0)
@@ -155,7 +155,7 @@ def test_interrupted_training_leaves_it_unfitted(game, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_mim.BalancedLoss, "forward", interrupt)
+    monkeypatch.setattr(BalancedLoss, "forward", interrupt)
     attack = clone(quick)
     with pytest.raises(KeyboardInterrupt):
         attack.fit(view, is_member)

@@ -120,7 +120,7 @@ def test_names_that_were_not_given_through_audit(sides, tmp_path):
     report = audit(model, *records, "quick", random_state=0)
     for name in NAMES[::2]:
         changed = replace(
-            report, name=name, rows=[{**row, "attack": name} for row in report.rows],
+            report, name=name, results=[{**row, "attack": name} for row in report.results],
             strongest={**report.strongest, "attack": name},
         )  # fmt: skip
         strict_json(changed.to_json())

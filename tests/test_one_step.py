@@ -26,14 +26,14 @@ from sklearn_aeppt._one_step import ANSWERS
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
     AveragingAttack,
-    BoostingAttack,
     FlipAttack,
-    ForestAttack,
     GapAttack,
+    GradientBoostingAttack,
     LabelOnlyAttack,
     LiRAAttack,
     MIMAttack,
-    QuantileAttack,
+    QuantileRegressionAttack,
+    RandomForestAttack,
     RMIAAttack,
     RoundingAttack,
     ScoreAttack,
@@ -63,7 +63,7 @@ MEMBER = np.arange(len(X)) % 2 == 0
 FOREST = RandomForestClassifier(7, random_state=0).fit(X[MEMBER], Y[MEMBER])
 VIEW = query(FOREST, X, Y, n_queries=3)
 MIM = MIMAttack("substitute", max_epochs=1, random_state=0)
-TINY = {"hidden": (4,), "lr": 0.01, "max_epochs": 2, "random_state": 0}
+TINY = {"hidden_layer_sizes": (4,), "lr": 0.01, "max_epochs": 2, "random_state": 0}
 
 #: Name -> (unfitted estimator, parameters that would change its answers at once if they acted).
 OUTPUT = {
@@ -85,7 +85,7 @@ OUTPUT = {
 }
 TRAINED = {
     "NetworkClassifier": (NetworkClassifier(**TINY), {"architecture": "alexnet"}),
-    "DropoutClassifier": (DropoutClassifier(**TINY), {"hidden": (2, 2)}),
+    "DropoutClassifier": (DropoutClassifier(**TINY), {"hidden_layer_sizes": (2, 2)}),
     "AdversarialRegularizationClassifier": (
         AdversarialRegularizationClassifier(**TINY),
         {"alpha": 0.0},
@@ -101,30 +101,40 @@ ATTACKS = {
         {"attack": GapAttack(), "defense__decimals": 5},
     ),
     "AveragingAttack": (AveragingAttack(ThresholdAttack(), n_queries=2), {"n_queries": 9}),
-    "BoostingAttack": (BoostingAttack(n_confidences=2, max_iter=3), {"n_confidences": 1}),
+    "GradientBoostingAttack": (
+        GradientBoostingAttack(n_confidences=2, max_iter=3),
+        {"n_confidences": 1},
+    ),
     "FlipAttack": (FlipAttack(ThresholdAttack("loss")), {"attack__statistic": "entropy"}),
-    "ForestAttack": (
-        ForestAttack(n_confidences=2, n_estimators=3, random_state=0),
+    "RandomForestAttack": (
+        RandomForestAttack(n_confidences=2, n_estimators=3, random_state=0),
         {"n_confidences": 1},
     ),
     "GapAttack": (GapAttack(), {}),
     "LabelOnlyAttack": (LabelOnlyAttack(n_queries=2), {"n_queries": 9}),
     "LiRAAttack": (
-        LiRAAttack(GaussianNB(), n_shadow=4, random_state=0),
-        {"statistic": "loss", "n_shadow": 6, "mode": "offline", "estimator__var_smoothing": 0.5},
+        LiRAAttack(GaussianNB(), n_shadow_models=4, random_state=0),
+        {
+            "statistic": "loss",
+            "n_shadow_models": 6,
+            "mode": "offline",
+            "estimator__var_smoothing": 0.5,
+        },
     ),
     "MIMAttack": (MIM, {"architecture": "mim1"}),
-    "QuantileAttack": (
-        QuantileAttack(HistGradientBoostingRegressor(loss="quantile", quantile=0.5, max_iter=2)),
+    "QuantileRegressionAttack": (
+        QuantileRegressionAttack(
+            HistGradientBoostingRegressor(loss="quantile", quantile=0.5, max_iter=2)
+        ),
         {"quantile": 0.6},
     ),
     "RMIAAttack": (
-        RMIAAttack(GaussianNB(), n_shadow=4, random_state=0),
-        {"gamma": 1.1, "n_shadow": 6, "estimator__var_smoothing": 0.5},
+        RMIAAttack(GaussianNB(), n_shadow_models=4, random_state=0),
+        {"gamma": 1.1, "n_shadow_models": 6, "estimator__var_smoothing": 0.5},
     ),
     "RoundingAttack": (RoundingAttack(ThresholdAttack(), decimals=2), {"decimals": 0}),
     "ShadowAttack": (
-        ShadowAttack(GaussianNB(), ThresholdAttack(), n_shadow=2, random_state=0),
+        ShadowAttack(GaussianNB(), ThresholdAttack(), n_shadow_models=2, random_state=0),
         {"attack__statistic": "entropy"},
     ),
     "ThresholdAttack": (ThresholdAttack(), {"statistic": "entropy", "per_class": False}),
@@ -286,7 +296,7 @@ def test_what_a_fit_no_longer_learns_is_gone():
     defense.set_params(estimator=FOREST, step_size=1e-3).fit(X, MEMBER)
     for stale in ("step_search_", "feature_names_in_"):
         assert not hasattr(defense, stale) and stale not in dir(defense)
-    attack = LiRAAttack(GaussianNB(), n_shadow=4, mode="offline", random_state=0)
+    attack = LiRAAttack(GaussianNB(), n_shadow_models=4, mode="offline", random_state=0)
     assert attack.fit(VIEW, MEMBER).in_mask_.shape == (4, len(X))
     assert not hasattr(attack.set_params(mode="online").fit(VIEW, MEMBER), "in_mask_")
 

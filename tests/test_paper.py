@@ -8,7 +8,8 @@ import pytest
 from joblib import Memory
 
 from sklearn_aeppt.__main__ import main
-from sklearn_aeppt.experiments import PAPER, run_experiment
+from sklearn_aeppt.paper import EXPERIMENTS as PAPER
+from sklearn_aeppt.paper._run import run_paper as run_experiment
 from sklearn_aeppt.paper._targets import Game, checkpoint_of, walmart_baskets
 
 # on data this small the held-out attackers may stay above chance

@@ -10,8 +10,8 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
-from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, query
 from sklearn_aeppt._files import load_model
+from sklearn_aeppt.attacks import GradientBoostingAttack, MIMAttack, query
 from sklearn_aeppt.defenses import (
     AdversarialRegularizationClassifier,
     DropoutClassifier,
@@ -23,7 +23,7 @@ from sklearn_aeppt.defenses import (
 )
 from sklearn_aeppt.networks import NetworkClassifier
 
-SMALL = {"hidden": (8,), "lr": 0.01, "max_epochs": 3, "random_state": 0}
+SMALL = {"hidden_layer_sizes": (8,), "lr": 0.01, "max_epochs": 3, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def fitted(records):
         "stacking": ModelStackingClassifier([("net", NetworkClassifier(**SMALL))], random_state=0),
     }
     seen = query(forest, X, y)
-    attacks = {"MIM": mim, "boosting": BoostingAttack(random_state=0)}
+    attacks = {"MIM": mim, "boosting": GradientBoostingAttack(random_state=0)}
     return {
         **{name: (one.fit(X, y, is_member=member), X) for name, one in output.items()},
         **{name: (one.fit(X, y), X) for name, one in trained.items()},

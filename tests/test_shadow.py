@@ -24,13 +24,13 @@ from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._records import RecordRows, join_records, number_records
 from sklearn_aeppt.attacks import (
     BitFlips,
-    BoostingAttack,
     FlipAttack,
     GapAttack,
     GaussianNoise,
+    GradientBoostingAttack,
     LabelOnlyAttack,
     LiRAAttack,
-    QuantileAttack,
+    QuantileRegressionAttack,
     RMIAAttack,
     RoundingAttack,
     ShadowAttack,
@@ -47,22 +47,22 @@ from sklearn_aeppt.defenses import RoundingClassifier, TopKClassifier
 tree = DecisionTreeClassifier(min_samples_leaf=2)
 ATTACKS = [
     ShadowAttack(GaussianNB(), random_state=0),
-    ShadowAttack(GaussianNB(), ThresholdAttack(), n_shadow=1, random_state=0),
+    ShadowAttack(GaussianNB(), ThresholdAttack(), n_shadow_models=1, random_state=0),
     *(
-        kind(GaussianNB(), mode=mode, n_shadow=8, random_state=0)
+        kind(GaussianNB(), mode=mode, n_shadow_models=8, random_state=0)
         for kind in (LiRAAttack, RMIAAttack)
         for mode in ("online", "offline")
     ),
-    LiRAAttack(GaussianNB(), statistic="confidence", n_shadow=8, random_state=0),
+    LiRAAttack(GaussianNB(), statistic="confidence", n_shadow_models=8, random_state=0),
     LiRAAttack(GaussianNB(), statistic="loss", variance="per_record", random_state=0),
-    LiRAAttack(GaussianNB(), variance="pooled", n_shadow=5, train_size=0.45, random_state=0),
-    RMIAAttack(GaussianNB(), mode="offline", a=0.3, gamma=1.0, random_state=0),
-    QuantileAttack(random_state=0),
+    LiRAAttack(GaussianNB(), variance="pooled", n_shadow_models=5, train_size=0.45, random_state=0),
+    RMIAAttack(GaussianNB(), mode="offline", offline_a=0.3, gamma=1.0, random_state=0),
+    QuantileRegressionAttack(random_state=0),
     LabelOnlyAttack(n_queries=8),
-    FlipAttack(FlipAttack(RMIAAttack(GaussianNB(), n_shadow=4, random_state=0))),
+    FlipAttack(FlipAttack(RMIAAttack(GaussianNB(), n_shadow_models=4, random_state=0))),
 ]
 ids = [f"{i}-{type(attack).__name__}" for i, attack in enumerate(ATTACKS)]
-RECORD_ATTACKS = [a for a in ATTACKS if hasattr(a, "n_shadow")]
+RECORD_ATTACKS = [a for a in ATTACKS if hasattr(a, "n_shadow_models")]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_contract_of_an_estimator(attack, game):
     np.testing.assert_array_equal(first.predict(view[~half]) == "yes", score > 0)
 
 
-@pytest.mark.parametrize("attack", [*RECORD_ATTACKS, QuantileAttack()], ids=str)
+@pytest.mark.parametrize("attack", [*RECORD_ATTACKS, QuantileRegressionAttack()], ids=str)
 def test_answers_without_records_are_refused(attack):
     proba = np.random.default_rng(0).dirichlet([1, 1, 1], 40)
     name = type(attack).__name__
@@ -164,7 +164,7 @@ class _Recorder(ClassifierMixin, BaseEstimator):
 def test_a_defended_template_learns_who_its_members_are(game):
     view, is_member = game
     for estimator in (_Recorder(), make_pipeline(StandardScaler(), _Recorder())):
-        attack = LiRAAttack(estimator, n_shadow=4, mode="offline", random_state=0)
+        attack = LiRAAttack(estimator, n_shadow_models=4, mode="offline", random_state=0)
         attack.fit(view, is_member)
         for model, row in zip(attack.shadow_estimators_, attack.in_mask_):
             recorder = model[-1] if hasattr(model, "steps") else model
@@ -175,7 +175,7 @@ def test_a_defended_template_learns_who_its_members_are(game):
 def test_shadow_models_carry_the_defense(game):
     view, is_member = game
     template = RoundingClassifier(GaussianNB(), decimals=1)
-    attack = LiRAAttack(template, n_shadow=4, mode="offline", random_state=0)
+    attack = LiRAAttack(template, n_shadow_models=4, mode="offline", random_state=0)
     attack.fit(view, is_member)
     plain = clone(attack).set_params(estimator=GaussianNB()).fit(view, is_member)
     shown, bare = (len(np.unique(a._answers[..., 0].round(5))) for a in (attack, plain))
@@ -183,12 +183,12 @@ def test_shadow_models_carry_the_defense(game):
 
 
 @given(st.integers(1, 9), st.floats(0.1, 0.9), st.integers(2, 30), st.integers(0, 99))
-def test_law_each_record_trains_its_share_of_the_shadow_models(n_shadow, share, n, seed):
+def test_law_each_record_trains_its_share_of_the_shadow_models(n_shadow_models, share, n, seed):
     X = np.arange(n)[:, None] // 2 * 2
-    mask = balanced_design(n_shadow, X, share, np.random.RandomState(seed))
-    assert mask.shape == (n_shadow, n)
+    mask = balanced_design(n_shadow_models, X, share, np.random.RandomState(seed))
+    assert mask.shape == (n_shadow_models, n)
     counts = mask.sum(axis=0)
-    assert np.abs(counts - share * n_shadow).max() < 1 + 1e-9
+    assert np.abs(counts - share * n_shadow_models).max() < 1 + 1e-9
     np.testing.assert_array_equal(mask[:, : n // 2 * 2 : 2], mask[:, 1 : n // 2 * 2 : 2])
 
 
@@ -221,7 +221,7 @@ def test_views_hold_records_of_any_kind():
     member = np.arange(80) < 40
     model = make_pipeline(CountVectorizer(), BernoulliNB())
     view = query(clone(model).fit(texts[:40], y[:40]), texts, y)
-    attack = LiRAAttack(model, n_shadow=4, random_state=0).fit(view, member)
+    attack = LiRAAttack(model, n_shadow_models=4, random_state=0).fit(view, member)
     assert attack.predict(view[:10]).shape == (10,)
     rng = np.random.default_rng(0)
     table = rng.random((80, 12)) < 0.3
@@ -229,14 +229,14 @@ def test_views_hold_records_of_any_kind():
     for X in (sparse.csr_matrix(table.astype(float)), frame):
         fitted = LogisticRegression().fit(X[:40], y[:40])
         view = query(fitted, X, y)
-        for attack in (LiRAAttack(fitted, n_shadow=4), RMIAAttack(fitted, mode="offline")):
+        for attack in (LiRAAttack(fitted, n_shadow_models=4), RMIAAttack(fitted, mode="offline")):
             assert attack.fit(view, member).predict(view[::2]).shape == (40,)
-        assert QuantileAttack().fit(view, member).predict(view).shape == (80,)
+        assert QuantileRegressionAttack().fit(view, member).predict(view).shape == (80,)
 
 
 def test_lira_worked_by_hand():
     """Two models with and two without the record; statistic logit, one pooled variance."""
-    attack = LiRAAttack(None, n_shadow=4, variance="pooled")
+    attack = LiRAAttack(None, n_shadow_models=4, variance="pooled")
     p = np.array([[0.9, 0.8], [0.8, 0.7], [0.6, 0.5], [0.4, 0.3]])  # (model, record)
     shadows = np.stack([p, 1 - p], axis=-1)
     in_mask = np.array([[True, False], [True, False], [False, True], [False, True]])
@@ -255,7 +255,7 @@ def test_lira_worked_by_hand():
 
 def test_offline_lira_is_one_sided():
     """Far less sure than models without the record: no member."""
-    attack = LiRAAttack(None, n_shadow=4, mode="offline")
+    attack = LiRAAttack(None, n_shadow_models=4, mode="offline")
     p = np.array([[0.5, 0.5, 0.5], [0.52, 0.48, 0.5], [0.48, 0.52, 0.51], [0.5, 0.5, 0.49]])
     shadows = np.stack([p, 1 - p], axis=-1)
     target = np.array([[0.99, 0.01], [0.5, 0.5], [0.01, 0.99]])
@@ -264,7 +264,7 @@ def test_offline_lira_is_one_sided():
 
 
 def test_one_vote_of_a_forest_is_no_astronomical_distance():
-    attack = LiRAAttack(None, n_shadow=4)
+    attack = LiRAAttack(None, n_shadow_models=4)
     p = np.array([[1.0, 0.9], [0.9, 0.9], [0.9, 0.8], [0.8, 0.8]])
     shadows = np.stack([p, 1 - p], axis=-1)
     in_mask = np.array([[True] * 2] * 2 + [[False] * 2] * 2)
@@ -282,7 +282,7 @@ def test_law_rmia_by_sorting_is_rmia_by_counting(shadow, target, gamma, bits):
     out = np.array([bits >> i & 1 for i in range(12)], dtype=bool)
     in_mask = np.vstack([out, ~out, out])
     member = np.arange(12) % 3 - 1
-    attack = RMIAAttack(None, n_shadow=3, gamma=gamma)
+    attack = RMIAAttack(None, n_shadow_models=3, gamma=gamma)
     score = attack._score(
         np.column_stack([target, 1 - target]), np.stack([shadow, 1 - shadow], -1), in_mask, member
     )
@@ -338,7 +338,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(mode, game, tmp_path):
 
     def run(view=view, **params):
         template = _Counting(log, **params)
-        attack = LiRAAttack(template, n_shadow=6, mode=mode, memory=memory, random_state=0)
+        attack = LiRAAttack(template, n_shadow_models=6, mode=mode, memory=memory, random_state=0)
         return attack.fit(view[::2], is_member[::2]).decision_function(view[1::2])
 
     def fits():
@@ -364,7 +364,7 @@ def test_several_jobs_give_the_same_scores(game):
     view, is_member = game
     half = np.arange(len(view)) % 2 == 0
     scores = [
-        LiRAAttack(tree, n_shadow=4, n_jobs=n_jobs, random_state=0)
+        LiRAAttack(tree, n_shadow_models=4, n_jobs=n_jobs, random_state=0)
         .fit(view[half], is_member[half])
         .decision_function(view[~half])
         for n_jobs in (None, 2)
@@ -375,17 +375,21 @@ def test_several_jobs_give_the_same_scores(game):
 def test_every_shadow_model_has_a_seed_of_its_own(game):
     view, is_member = game
     model = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=7))
-    attack = LiRAAttack(model, n_shadow=6, mode="offline", random_state=0).fit(view, is_member)
+    attack = LiRAAttack(model, n_shadow_models=6, mode="offline", random_state=0).fit(
+        view, is_member
+    )
     seeds = {shadow[-1].random_state for shadow in attack.shadow_estimators_}
     assert len(seeds) == 6 and 7 not in seeds
 
 
 def test_too_few_shadow_models_are_refused(game):
     view, is_member = game
-    with pytest.raises(ValueError, match="Raise n_shadow"):
-        LiRAAttack(GaussianNB(), n_shadow=3).fit(view, is_member)
-    with pytest.raises(ValueError, match=r"n_shadow=4 and train_size=0\.9"):
-        RMIAAttack(GaussianNB(), n_shadow=4, train_size=0.9, mode="offline").fit(view, is_member)
+    with pytest.raises(ValueError, match="Raise n_shadow_models"):
+        LiRAAttack(GaussianNB(), n_shadow_models=3).fit(view, is_member)
+    with pytest.raises(ValueError, match=r"n_shadow_models=4 and train_size=0\.9"):
+        RMIAAttack(GaussianNB(), n_shadow_models=4, train_size=0.9, mode="offline").fit(
+            view, is_member
+        )
     alone = view[:]
     alone["label"] = np.zeros(len(view), dtype=np.int64)
     with pytest.raises(ValueError, match="fewer than two classes"):
@@ -394,7 +398,7 @@ def test_too_few_shadow_models_are_refused(game):
 
 def test_a_known_record_is_judged_by_the_models_it_trained(game):
     view, is_member = game
-    attack = RMIAAttack(GaussianNB(), mode="offline", n_shadow=8, random_state=0)
+    attack = RMIAAttack(GaussianNB(), mode="offline", n_shadow_models=8, random_state=0)
     attack.fit(view, is_member)
     together, alone = attack.decision_function(view), attack.decision_function(view[5:6])
     np.testing.assert_allclose(together[5:6], alone)
@@ -402,9 +406,9 @@ def test_a_known_record_is_judged_by_the_models_it_trained(game):
 
 def test_progress_is_shown_on_request(game, capsys):
     view, is_member = game
-    LiRAAttack(GaussianNB(), n_shadow=4, mode="offline").fit(view, is_member)
+    LiRAAttack(GaussianNB(), n_shadow_models=4, mode="offline").fit(view, is_member)
     assert capsys.readouterr().err == ""
-    LiRAAttack(GaussianNB(), n_shadow=4, mode="offline", verbose=1).fit(view, is_member)
+    LiRAAttack(GaussianNB(), n_shadow_models=4, mode="offline", verbose=1).fit(view, is_member)
     assert "shadow models: 100%" in capsys.readouterr().err
 
 
@@ -432,7 +436,7 @@ def test_variants():
 
 def test_wrappers_hand_the_records_on(game):
     view, is_member = game
-    attack = RoundingAttack(LiRAAttack(GaussianNB(), n_shadow=4, random_state=0), decimals=2)
+    attack = RoundingAttack(LiRAAttack(GaussianNB(), n_shadow_models=4, random_state=0), decimals=2)
     assert attack.fit(view, is_member).predict(view[:50]).shape == (50,)
-    plain = RoundingAttack(BoostingAttack(random_state=0)).fit(view["proba"], is_member)
+    plain = RoundingAttack(GradientBoostingAttack(random_state=0)).fit(view["proba"], is_member)
     assert plain.predict(view["proba"]).shape == (600,)

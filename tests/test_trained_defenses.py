@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
+from sklearn_aeppt._nets._target_networks import _SmallConv
 from sklearn_aeppt.attacks import LiRAAttack, query
 from sklearn_aeppt.defenses import (
     AdversarialRegularizationClassifier,
@@ -22,9 +23,9 @@ from sklearn_aeppt.defenses import (
     TemperatureClassifier,
     TopKClassifier,
 )
-from sklearn_aeppt.networks import NetworkClassifier, _Resume, _SmallConv
+from sklearn_aeppt.networks import NetworkClassifier, _Resume
 
-NET = {"hidden": (32,), "lr": 0.01, "max_epochs": 40, "random_state": 0}
+NET = {"hidden_layer_sizes": (32,), "lr": 0.01, "max_epochs": 40, "random_state": 0}
 STACK = [("nb", GaussianNB()), ("forest", RandomForestClassifier(n_estimators=10))]
 TRAINED = [
     NetworkClassifier(**NET),
@@ -84,7 +85,7 @@ def test_grid_search_over_the_main_parameter(model, grid, noisy):
 def test_they_close_the_gap(noisy):
     X, X_test, y, y_test = noisy
     sides = X, X_test, y, y_test
-    net = {**NET, "hidden": (128,), "max_epochs": 150}
+    net = {**NET, "hidden_layer_sizes": (128,), "max_epochs": 150}
     plain = gap(NetworkClassifier(**net).fit(X, y), *sides)
     assert plain > 0.3
     assert gap(DropoutClassifier(0.8, **net).fit(X, y), *sides) < plain - 0.03
@@ -210,5 +211,5 @@ def test_shadow_models_of_trained_defenses(noisy):
     model = make_pipeline(AdversarialRegularizationClassifier(1.0, **{**NET, "max_epochs": 5}))
     last = {"adversarialregularizationclassifier__is_member": is_member}
     view = query(model.fit(X, y, **last), X, y)
-    attack = LiRAAttack(model, n_shadow=4, random_state=0).fit(view[::2], is_member[::2])
+    attack = LiRAAttack(model, n_shadow_models=4, random_state=0).fit(view[::2], is_member[::2])
     assert attack.predict(view[1::2]).shape == (200,)

@@ -17,9 +17,9 @@ from skorch.helper import SliceDict
 from sklearn_aeppt.attacks import (
     AveragingAttack,
     BitFlips,
-    BoostingAttack,
     CollisionAttack,
     GaussianNoise,
+    GradientBoostingAttack,
     NoiseLadder,
     ThresholdAttack,
     VariantsAttack,
@@ -197,7 +197,7 @@ def test_the_same_answer_or_another_one(oracle):
     view, member = oracle
     attack = VariantsAttack(n_queries=9, max_iter=20, random_state=0)
     assert cross_val_score(attack, view, member, cv=3, scoring="roc_auc").min() > 0.99
-    bare = BoostingAttack(max_iter=20, random_state=0)
+    bare = GradientBoostingAttack(max_iter=20, random_state=0)
     bare = cross_val_score(bare, view, member, cv=3, scoring="roc_auc")
     labels = VariantsAttack(n_queries=9, labels_only=True, max_iter=20, random_state=0)
     assert bare.mean() < 0.6
@@ -287,7 +287,7 @@ def attacked(location, attack, *, target=None, seeds=(0,), cost="log_loss", **ho
 
 def test_figures_that_the_attackers_are_measured_by(location):
     model, *_ = location
-    boosting, labels = BoostingAttack(random_state=0), VariantsAttack(1, labels_only=True)
+    boosting, labels = GradientBoostingAttack(random_state=0), VariantsAttack(1, labels_only=True)
     assert attacked(location, boosting, target=model) == pytest.approx(0.930, abs=0.03)
     assert attacked(location, labels) == pytest.approx(0.692, abs=0.03)
     assert attacked(location, boosting) == pytest.approx(0.692, abs=0.03)  # one answer is fine

@@ -1,9 +1,6 @@
 """Overfit networks on real or made-up records, for the experiments."""
 
 import warnings
-import zipfile
-import zlib
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +9,7 @@ from sklearn.neural_network import MLPClassifier
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._records import number_records
-
-#: The paper's AlexNet for images of 32 by 32.
-ALEXNET = {"architecture": "alexnet", "activation": "relu", "lr": 0.001, "batch_size": 64}
+from sklearn_aeppt.paper._targets import open_arrays
 
 
 def made_up(rng, n):
@@ -22,18 +17,6 @@ def made_up(rng, n):
     X = (rng.random((n, 60)) < 0.15).astype(np.float32)
     y = np.where(rng.random(n) < 0.5, X[:, :60].reshape(n, 10, 6).sum(2).argmax(1), 0)
     return X, np.where(rng.random(n) < 0.3, rng.integers(10, size=n), y)
-
-
-@contextmanager
-def open_arrays(file):
-    """Open an ``.npz`` file; what is wrong with it is said by its name."""
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            yield arrays
-    except (ValueError, KeyError, IndexError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{file} is damaged, or not what it should be ({error}): unpack or fetch it again."
-        ) from error
 
 
 def tables(folder):

@@ -7,18 +7,18 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
+from examples.studies._data import games
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
-    BoostingAttack,
     FlipAttack,
+    GradientBoostingAttack,
     MIMAttack,
     RoundingAttack,
     query,
 )
-from examples.studies._data import games
-from examples.studies.protection import summary
 from sklearn_aeppt.metrics import balanced_accuracy_interval, label_only_floor
+from sklearn_aeppt.paper._experiments import summary
 
 
 def run(scale="paper", seed=0, data=None):
@@ -46,7 +46,11 @@ def run(scale="paper", seed=0, data=None):
             "AdversarialTrainingAttack(MIM0, AEPPT)": (copied, plain, shown),
             "RoundingAttack(MIM0), retrained": (RoundingAttack(mim), shown, shown),
             "MIM0 retrained": (mim, shown, shown),
-            "BoostingAttack retrained": (BoostingAttack(random_state=s), shown, shown),
+            "GradientBoostingAttack retrained": (
+                GradientBoostingAttack(random_state=s),
+                shown,
+                shown,
+            ),
         }
         for attacker, (attack, learned, asked) in tqdm(attackers.items(), desc=f"{name}, {s}"):
             attack.fit(learned[known], is_member[known])

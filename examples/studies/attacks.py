@@ -8,16 +8,16 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
+from examples.studies._data import games
 from sklearn_aeppt.attacks import (
-    BoostingAttack,
-    ForestAttack,
     GapAttack,
+    GradientBoostingAttack,
     MIMAttack,
+    RandomForestAttack,
     ThresholdAttack,
     query,
 )
-from examples.studies._data import games
-from examples.studies.protection import summary
+from sklearn_aeppt.paper._experiments import summary
 
 
 def run(scale="paper", seed=0, data=None):
@@ -54,8 +54,8 @@ def ours(seed):
             f"ThresholdAttack, {statistic}": ThresholdAttack(statistic)
             for statistic in ("confidence", "loss", "entropy", "modified_entropy")
         },
-        "BoostingAttack": BoostingAttack(random_state=seed),
-        "ForestAttack": ForestAttack(random_state=seed),
+        "GradientBoostingAttack": GradientBoostingAttack(random_state=seed),
+        "RandomForestAttack": RandomForestAttack(random_state=seed),
         "MIMAttack, mim0": MIMAttack("mim0", random_state=seed),
         "MIMAttack, mim1": MIMAttack("mim1", random_state=seed),
         "MIMAttack, substitute": MIMAttack("substitute", random_state=seed),

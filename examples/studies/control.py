@@ -5,10 +5,10 @@ from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 from tqdm.auto import tqdm
 
+from examples.studies._data import made_up, tables
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import query
 from sklearn_aeppt.audit import audit
-from examples.studies._data import made_up, tables
 from sklearn_aeppt.metrics import clopper_pearson, perturbation_size
 
 
@@ -23,7 +23,7 @@ def run(scale="paper", seed=0, data=None):
         jobs = (delayed(play)(X, y, n, s) for s in range(seed, seed + n_seeds))
         done = Parallel(n_jobs=-1, return_as="generator")(jobs)
         leaks, sizes = zip(*tqdm(done, desc=name, total=n_seeds))
-        quiet = sum(leak == "nothing" for leak in leaks)
+        quiet = sum(leak == "none" for leak in leaks)
         low, high = clopper_pearson(quiet, n_seeds)
         rows.append(
             {
@@ -54,4 +54,4 @@ def play(X, y, n, s):
     defense = EqualizedClassifier(model, random_state=s)
     defense.fit(X, y, is_member=is_member)
     p = query(model, X)["proba"]
-    return report.leaks, perturbation_size(p, defense.perturb(p))
+    return report.leakage, perturbation_size(p, defense.perturb(p))

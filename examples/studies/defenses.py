@@ -10,10 +10,11 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
+from examples.studies._data import images, made_up, tables
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._remember import open_memory, remembered
-from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, ThresholdAttack, query
+from sklearn_aeppt.attacks import GradientBoostingAttack, MIMAttack, ThresholdAttack, query
 from sklearn_aeppt.defenses import (
     AdversarialRegularizationClassifier,
     DropoutClassifier,
@@ -23,14 +24,14 @@ from sklearn_aeppt.defenses import (
     TemperatureClassifier,
     TopKClassifier,
 )
-from examples.studies._data import ALEXNET, images, made_up, tables
-from examples.studies.protection import summary
 from sklearn_aeppt.metrics import (
     expected_calibration_error,
     label_only_floor,
     perturbation_size,
 )
 from sklearn_aeppt.networks import NetworkClassifier
+from sklearn_aeppt.paper._experiments import summary
+from sklearn_aeppt.paper._targets import ALEXNET
 
 LONG_ALEXNET = {**ALEXNET, "max_epochs": 60}
 
@@ -79,7 +80,7 @@ def run(scale="paper", seed=0, data=None, memory=None):
     """
     smoke = scale != "paper"
     n, n_seeds = (200, 1) if smoke else (1500, 3)
-    jobs, net = [], {"hidden": (32,), "lr": 0.01, "max_epochs": 20} if smoke else {}
+    jobs, net = [], {"hidden_layer_sizes": (32,), "lr": 0.01, "max_epochs": 20} if smoke else {}
     for s in range(seed, seed + n_seeds):
         rng = np.random.default_rng(s)
         pools = {"made-up": made_up(rng, 2 * n)} if data is None else tables(data)
@@ -189,7 +190,7 @@ def usefulness(shown, rows):
 def retrained(seed):
     """Return the attackers that train on what is shown."""
     return {
-        "boosting": BoostingAttack(random_state=seed),
+        "boosting": GradientBoostingAttack(random_state=seed),
         "MIM": MIMAttack("substitute", random_state=seed),
         **{
             f"threshold, {statistic}": ThresholdAttack(statistic)

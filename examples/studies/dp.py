@@ -10,13 +10,13 @@ from sklearn.model_selection import train_test_split
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
-from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
-from sklearn_aeppt.attacks import query
 from examples.studies._data import games
 from examples.studies.defenses import retrained, usefulness
-from examples.studies.protection import summary
+from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt._nets._target_networks import FullyConnected
+from sklearn_aeppt.attacks import query
 from sklearn_aeppt.metrics import label_only_floor
-from sklearn_aeppt.networks import FullyConnected
+from sklearn_aeppt.paper._experiments import summary
 
 DELTA = 1e-5
 EPSILONS = (1.0, 8.0, 64.0)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_aeppt import EqualizedClassifier
-from sklearn_aeppt.defenses._base import OutputDefense
-from sklearn_aeppt.datasets import make_purchase
-from examples.studies._data import ALEXNET, images, made_up, open_arrays, tables
+from examples.studies._data import images, made_up, tables
 from examples.studies.defenses import LONG_ALEXNET, draw, output_defenses, play_all
+from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt.datasets import make_purchase
+from sklearn_aeppt.defenses._base import OutputDefense
+from sklearn_aeppt.paper._targets import ALEXNET, open_arrays
 
 MEMBERS = {"location30": 1500, "walmart37": 6000}
 OTHERS = ("AEPPT, auto", "MemGuard", "rounding, 2 decimals", "top 1", "temperature 5")
@@ -66,7 +67,7 @@ def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
     """
     if scale != "paper":
         X, y = made_up(np.random.default_rng(seed), 400)
-        net = {"hidden": (32,), "lr": 0.01, "max_epochs": 20}
+        net = {"hidden_layer_sizes": (32,), "lr": 0.01, "max_epochs": 20}
         return play_all([("made-up", seed, *draw(X, y, 200, seed), net, defenses, False)], memory)
     jobs = []
     pools = {} if data is None else tables(data)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from sklearn_aeppt import EqualizedClassifier
-from sklearn_aeppt.displays import TradeoffDisplay
 from examples.studies._data import made_up, tables
 from examples.studies.defenses import draw, play
 from examples.studies.equalized import defenses
+from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt.displays import TradeoffDisplay
 from sklearn_aeppt.networks import NetworkClassifier
 
 DELTAS = (0.0, 0.1, 0.2, 0.3, 0.4)
@@ -22,7 +22,9 @@ def run(scale="paper", seed=0, data=None):
     from matplotlib.figure import Figure
 
     smoke = scale != "paper"
-    n, net = (150, {"hidden": (32,), "lr": 0.01, "max_epochs": 20}) if smoke else (1500, {})
+    n, net = (
+        (150, {"hidden_layer_sizes": (32,), "lr": 0.01, "max_epochs": 20}) if smoke else (1500, {})
+    )
     X, y = made_up(np.random.default_rng(seed), 2 * n)
     if data is not None:
         X, y = tables(data)["location30"]

@@ -17,10 +17,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from skorch.helper import SliceDict
 from tqdm.auto import tqdm
 
+from examples.studies._data import overfit_network, tables
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import BitFlips, CollisionAttack, GaussianNoise, VariantsAttack
-from examples.studies._data import overfit_network, tables
-from examples.studies.protection import summary
+from sklearn_aeppt.paper._experiments import summary
 
 VARIANTS: dict = {
     "default": {},

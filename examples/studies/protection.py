@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from examples.studies._data import games
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import MIMAttack, query
-from examples.studies._data import games
 from sklearn_aeppt.metrics import label_only_floor, perturbation_size
+from sklearn_aeppt.paper._experiments import summary
 
 
 def run(scale="paper", seed=0, data=None):
@@ -54,16 +55,3 @@ def measure(model, X, y, is_member, seed):
         "argmax kept": float((p.argmax(1) == q.argmax(1)).mean()),
         "largest error of a row's sum": float(np.abs(q.sum(1, dtype=np.float64) - 1).max()),
     }
-
-
-def summary(rows):
-    """Return one row per data set: mean and standard deviation of every figure."""
-    out = []
-    for name in dict.fromkeys(row["data"] for row in rows):
-        group = [row for row in rows if row["data"] == name]
-        line = {"data": name, "seeds": len(group)}
-        for key in list(group[0])[2:]:
-            values = np.array([row[key] for row in group], dtype=float)
-            line[key] = f"{values.mean():.4g} ± {values.std(ddof=min(1, len(group) - 1)):.2g}"
-        out.append(line)
-    return out

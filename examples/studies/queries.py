@@ -7,11 +7,11 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
-from sklearn_aeppt import EqualizedClassifier
-from sklearn_aeppt.audit._suites import variation
 from examples.studies._data import games
-from examples.studies.protection import summary
+from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt.audit._views import variation
 from sklearn_aeppt.metrics import balanced_accuracy_interval, label_only_floor
+from sklearn_aeppt.paper._experiments import summary
 
 N_SCORED = 2000  # records in all; each is asked a thousand times
 

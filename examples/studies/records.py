@@ -12,14 +12,14 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from tqdm.auto import tqdm
 
-from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
-from sklearn_aeppt.defenses._base import OutputDefense
-from sklearn_aeppt._remember import open_memory, remembered
-from sklearn_aeppt.attacks import LiRAAttack, MIMAttack, RMIAAttack, query
 from examples.studies._data import made_up, tables
 from examples.studies.defenses import draw, usefulness
-from examples.studies.protection import summary
+from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt._remember import open_memory, remembered
+from sklearn_aeppt.attacks import LiRAAttack, MIMAttack, RMIAAttack, query
+from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.metrics import perturbation_size, tpr_at_fpr
+from sklearn_aeppt.paper._experiments import summary
 
 ATTACKS: dict = {"LiRA": LiRAAttack, "RMIA": RMIAAttack}
 
@@ -96,7 +96,7 @@ def run(scale="paper", seed=0, data=None, memory=None):
     confidence for right answers are those of the non-members.
     """
     smoke = scale != "paper"
-    n, n_shadow = (200, 4) if smoke else (2000, 32)
+    n, n_shadow_models = (200, 4) if smoke else (2000, 32)
     memory = open_memory(memory)
     jobs = []
     for s in range(seed, seed + (1 if smoke else 2)):
@@ -106,7 +106,9 @@ def run(scale="paper", seed=0, data=None, memory=None):
             pools = tables(data)
         for name, (X, y) in pools.items():
             sides = draw(X, y, n, s)
-            jobs += [(name, s, *sides, title, n_shadow, memory.location) for title in DEFENSES]
+            jobs += [
+                (name, s, *sides, title, n_shadow_models, memory.location) for title in DEFENSES
+            ]
     played = Parallel(n_jobs=-1, return_as="generator")(
         delayed(remembered(memory, partial(play, *job)))() for job in jobs
     )
@@ -119,7 +121,7 @@ def run(scale="paper", seed=0, data=None, memory=None):
     return {"runs": rows, "mean and standard deviation over seeds": summary(rows)}
 
 
-def play(name, s, X, y, is_member, title, n_shadow, folder):
+def play(name, s, X, y, is_member, title, n_shadow_models, folder):
     """Return the row of one data set, seed and defense."""
     template = Remembered(folder)
     model = clone(template).fit(X[is_member], y[is_member])
@@ -134,7 +136,7 @@ def play(name, s, X, y, is_member, title, n_shadow, folder):
     row = {"data": f"{name}: {title}", "seed": s}
     for attack, kind in ATTACKS.items():
         # the same shadow models for both
-        fitted = kind(template, n_shadow=n_shadow, random_state=s, memory=folder)
+        fitted = kind(template, n_shadow_models=n_shadow_models, random_state=s, memory=folder)
         fitted.fit(view[known], is_member[known])
         score = fitted.decision_function(view[scored])
         row[attack] = float(balanced_accuracy_score(is_member[scored], score >= 0))

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from examples.studies._data import made_up, tables
+from examples.studies.defenses import draw, play_all
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt.defenses._base import OutputDefense
-from examples.studies._data import made_up, tables
-from examples.studies.defenses import draw, play_all
 
 
 class _RoundsClassifier(OutputDefense):
@@ -40,7 +40,9 @@ def run(scale="paper", seed=0, data=None, memory=None):
     The paper's network on 1,500 members of location30 (made-up records without `data`).
     """
     smoke = scale != "paper"
-    n, net = (150, {"hidden": (32,), "lr": 0.01, "max_epochs": 20}) if smoke else (1500, {})
+    n, net = (
+        (150, {"hidden_layer_sizes": (32,), "lr": 0.01, "max_epochs": 20}) if smoke else (1500, {})
+    )
     name, jobs = "made-up" if data is None else "location30", []
     for s in range(seed, seed + (1 if smoke else 3)):
         X, y = made_up(np.random.default_rng(s), 2 * n) if data is None else tables(data)[name]

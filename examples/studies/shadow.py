@@ -13,43 +13,50 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from tqdm.auto import tqdm
 
+from examples.studies._data import games
 from sklearn_aeppt.attacks import (
     BitFlips,
-    BoostingAttack,
+    GradientBoostingAttack,
     LabelOnlyAttack,
     LiRAAttack,
-    QuantileAttack,
+    QuantileRegressionAttack,
     RMIAAttack,
     ShadowAttack,
     ThresholdAttack,
     query,
 )
-from examples.studies._data import games
-from examples.studies.protection import summary
 from sklearn_aeppt.metrics import tpr_at_fpr
+from sklearn_aeppt.paper._experiments import summary
 
 N_SHADOW = 16
 
 
 def run(scale="paper", seed=0, data=None):
     """Return what each attack gets from an undefended dense network, and LiRA's time."""
-    n_shadow, rows, times = (N_SHADOW if scale == "paper" else 4), [], []
+    n_shadow_models, rows, times = (N_SHADOW if scale == "paper" else 4), [], []
     for name, s, model, X, y, is_member in games(scale, seed, data):
         if not times:
-            times = race(name, X, y, is_member, n_shadow, n_rounds=3 if scale == "paper" else 1)
+            times = race(
+                name, X, y, is_member, n_shadow_models, n_rounds=3 if scale == "paper" else 1
+            )
         flips = BitFlips(2 / X.shape[1])  # two a record
         view = query(model, X, y, n_queries=20, augment=flips, random_state=s)
         known, scored = train_test_split(
             np.arange(len(X)), test_size=0.5, stratify=is_member, random_state=s
         )
         with tempfile.TemporaryDirectory() as memory:
-            shadow = {"n_shadow": n_shadow, "n_jobs": -1, "memory": memory, "random_state": s}
+            shadow = {
+                "n_shadow_models": n_shadow_models,
+                "n_jobs": -1,
+                "memory": memory,
+                "random_state": s,
+            }
             attacks = {
                 "ThresholdAttack, loss": ThresholdAttack("loss", per_class=False),
-                "BoostingAttack": BoostingAttack(random_state=s),
+                "GradientBoostingAttack": GradientBoostingAttack(random_state=s),
                 "LabelOnlyAttack, bit flips": LabelOnlyAttack(n_queries=20),
-                "QuantileAttack": QuantileAttack(random_state=s),
-                "ShadowAttack": ShadowAttack(model, **{**shadow, "n_shadow": 4}),
+                "QuantileRegressionAttack": QuantileRegressionAttack(random_state=s),
+                "ShadowAttack": ShadowAttack(model, **{**shadow, "n_shadow_models": 4}),
                 "LiRAAttack, offline": LiRAAttack(model, mode="offline", **shadow),
                 "RMIAAttack, offline": RMIAAttack(model, mode="offline", **shadow),
                 "LiRAAttack, online": LiRAAttack(model, **shadow),
@@ -74,7 +81,7 @@ def run(scale="paper", seed=0, data=None):
     return {**tables, "LiRA's time": times} if times else tables
 
 
-def race(name, X, y, is_member, n_shadow, n_rounds):
+def race(name, X, y, is_member, n_shadow_models, n_rounds):
     """Return the times of our online LiRA and SACRO-ML's, in turn; none without SACRO-ML."""
     try:
         from sacroml.attacks.likelihood_attack import LIRAAttack
@@ -109,12 +116,12 @@ def race(name, X, y, is_member, n_shadow, n_rounds):
                         target.add_feature(f"V{i}", [i], "float")
                     start = time.perf_counter()
                     theirs = LIRAAttack(
-                        output_dir=folder, write_report=False, n_shadow_models=n_shadow,
+                        output_dir=folder, write_report=False, n_shadow_models=n_shadow_models,
                         mode="online-carlini", fix_variance=True, report_individual=True,
                     )  # fmt: skip
                     theirs.attack(target)
                     middle = time.perf_counter()
-                ours = LiRAAttack(model, n_shadow=n_shadow, n_jobs=-1, random_state=r)
+                ours = LiRAAttack(model, n_shadow_models=n_shadow_models, n_jobs=-1, random_state=r)
                 score = ours.fit(view[known], is_member[known]).decision_function(view[asked])
                 end = time.perf_counter()
                 if r == 0:

@@ -5,12 +5,12 @@ import torch
 from skorch.helper import SliceDict
 from tqdm.auto import tqdm
 
-from sklearn_aeppt._simplex import to_simplex
-from sklearn_aeppt._nets._perturbation import AnalyticGradient
-from sklearn_aeppt.attacks import MIMAttack, query
 from examples.studies._data import games
-from examples.studies.protection import summary
+from sklearn_aeppt._nets._perturbation import AnalyticGradient
+from sklearn_aeppt._simplex import to_simplex
+from sklearn_aeppt.attacks import MIMAttack, query
 from sklearn_aeppt.metrics import perturbation_size
+from sklearn_aeppt.paper._experiments import summary
 
 WAYS = {
     "divide once, at the end": {},

@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt._mim import ARCHITECTURES, BalancedLoss, ThreeBranch
+from sklearn_aeppt._nets._three_branch import ARCHITECTURES, ThreeBranch
+from sklearn_aeppt._nets._training import BalancedLoss
 from sklearn_aeppt.attacks import MIMAttack
 
 K, T, STEP = 100, 100, 1e-4

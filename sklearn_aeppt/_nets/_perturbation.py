@@ -13,7 +13,7 @@ logit's gradient, negated where m = 1; taken from the logit it cannot vanish in 
 import torch
 from torch.nn import functional as F
 
-from sklearn_aeppt._mim import ThreeBranch
+from sklearn_aeppt._nets._three_branch import ThreeBranch
 
 
 class AnalyticGradient:

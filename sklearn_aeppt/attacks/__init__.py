@@ -1,50 +1,33 @@
 """Membership inference attacks: binary classifiers over what the adversary sees (1 = member)."""
 
-from sklearn_aeppt._mim import MIMAttack
-from sklearn_aeppt.attacks._query import check_membership, query, read_view
-from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
-from sklearn_aeppt.attacks._augment import BitFlips, GaussianNoise, NoiseLadder
-from sklearn_aeppt.attacks._gradient_boosting import BoostingAttack
-from sklearn_aeppt.attacks._collision import CollisionAttack
-from sklearn_aeppt.attacks._random_forest import ForestAttack
-from sklearn_aeppt.attacks._gap import GapAttack
-from sklearn_aeppt.attacks._label_only import LabelOnlyAttack
-from sklearn_aeppt.attacks._lira import LiRAAttack
-from sklearn_aeppt.attacks._quantile_regression import QuantileAttack
-from sklearn_aeppt.attacks._rmia import RMIAAttack
-from sklearn_aeppt.attacks._shadow import ShadowAttack
-from sklearn_aeppt.attacks._threshold import ThresholdAttack
-from sklearn_aeppt.attacks._variants import VariantsAttack
-from sklearn_aeppt.attacks._wrappers import (
-    AdversarialTrainingAttack,
-    AveragingAttack,
-    FlipAttack,
-    RoundingAttack,
-)
+from sklearn_aeppt._lazy import lazy
 
-__all__ = [
-    "AdversarialTrainingAttack",
-    "AveragingAttack",
-    "BitFlips",
-    "BoostingAttack",
-    "CollisionAttack",
-    "FlipAttack",
-    "ForestAttack",
-    "GapAttack",
-    "GaussianNoise",
-    "LabelOnlyAttack",
-    "LiRAAttack",
-    "MIMAttack",
-    "NoiseLadder",
-    "QuantileAttack",
-    "RMIAAttack",
-    "RoundingAttack",
-    "ScoreAttack",
-    "ShadowAttack",
-    "ThresholdAttack",
-    "VariantsAttack",
-    "best_threshold",
-    "check_membership",
-    "query",
-    "read_view",
-]
+#: Public name -> the module that it comes from.
+MODULES = {
+    "AdversarialTrainingAttack": "_wrappers",
+    "AveragingAttack": "_wrappers",
+    "BitFlips": "_augment",
+    "CollisionAttack": "_collision",
+    "FlipAttack": "_wrappers",
+    "GapAttack": "_gap",
+    "GaussianNoise": "_augment",
+    "GradientBoostingAttack": "_gradient_boosting",
+    "LabelOnlyAttack": "_label_only",
+    "LiRAAttack": "_lira",
+    "MIMAttack": "_mim",
+    "NoiseLadder": "_augment",
+    "QuantileRegressionAttack": "_quantile_regression",
+    "RMIAAttack": "_rmia",
+    "RandomForestAttack": "_random_forest",
+    "RoundingAttack": "_wrappers",
+    "ScoreAttack": "_base",
+    "ShadowAttack": "_shadow",
+    "ThresholdAttack": "_threshold",
+    "VariantsAttack": "_variants",
+    "best_threshold": "_base",
+    "check_membership": "_query",
+    "query": "_query",
+    "read_view": "_query",
+}
+
+__getattr__, __dir__, __all__ = lazy(__name__, MODULES)

@@ -1,4 +1,6 @@
-"""What attacks with a score have in common."""
+"""What attacks with a score have in common, and what each says of itself."""
+
+from dataclasses import dataclass, fields
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -6,19 +8,76 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn_aeppt._one_step import OneStep
 
 
+@dataclass(frozen=True)
+class Traits:
+    """What an attack needs to be shown, and what it is; asked of the attack by `traits_of`.
+
+    An audit prepares the views and reports the rows by these alone, for attacks of the suites and
+    for those that are handed in. What an attack does not say is as it stands here.
+    """
+
+    #: Predictions a record that a view must hold, that of the record itself included.
+    needs_queries: int = 1
+    #: What all but the first are of: None, the record itself; "noise", variants of it; "ladder",
+    #: variants at several scales.
+    needs_variants: str | None = None
+    #: Whether it reads the records themselves; "numeric": as a table of numbers.
+    needs_records: bool | str = False
+    #: Whether it trains models of the target's kind, and whether it lacks one to train.
+    needs_shadow_models: bool = False
+    lacks_estimator: bool = False
+    #: Whether it learns from undefended outputs and is asked about the defended ones.
+    learns_undefended: bool = False
+    #: Whether it looks at labels alone, which no defense that keeps them can hide.
+    labels_only: bool = False
+    #: Whether it takes the defense into account.
+    adaptive: bool = True
+    #: Whether it judges each record by how hard that very record is.
+    per_record: bool = False
+
+
+def traits_of(attack):
+    """Return the `Traits` that an attack states, as attributes of the same names."""
+    stated = {f.name: getattr(attack, f.name, f.default) for f in fields(Traits)}
+    return Traits(**stated)
+
+
 class ScoreAttack(ClassifierMixin, OneStep, BaseEstimator):
     """Attack that calls a record a member where its ``decision_function`` is above zero.
 
+    A subclass states what it needs and what it is by class attributes or properties: those of
+    `Traits` that differ from the values there, which stand for an adaptive attack on single
+    outputs.
+
     Attributes
     ----------
-    needs_variants : bool
-        Whether `fit` takes views of ``n_queries`` answers to variants of each record.
+    needs_queries : int
+        Predictions a record that a view must hold, that of the record itself included.
+    needs_variants : {None, "noise", "ladder"}
+        What all but the first are of: the record itself, variants of it, or variants at several
+        scales.
+    needs_records : bool or "numeric"
+        Whether the attack reads the records themselves, "numeric": as a table of numbers.
+    needs_shadow_models : bool
+        Whether it trains models of the target's kind.
+    learns_undefended : bool
+        Whether it learns from undefended outputs and is asked about the defended ones.
     labels_only : bool
         Whether the attack looks at labels alone, which no defense that keeps them can hide.
+    adaptive : bool
+        Whether it takes the defense into account.
+    per_record : bool
+        Whether it judges each record by how hard that very record is.
     """
 
-    needs_variants = False
-    labels_only = False
+    needs_queries = Traits.needs_queries
+    needs_variants = Traits.needs_variants
+    needs_records = Traits.needs_records
+    needs_shadow_models = Traits.needs_shadow_models
+    learns_undefended = Traits.learns_undefended
+    labels_only = Traits.labels_only
+    adaptive = Traits.adaptive
+    per_record = Traits.per_record
 
     def predict(self, X):
         """Return the believed membership of each record, out of ``classes_``, shape (n,)."""

@@ -7,9 +7,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt.attacks._query import check_membership, read_view
 from sklearn_aeppt._records import number_records
 from sklearn_aeppt.attacks._base import LogitAttack
+from sklearn_aeppt.attacks._query import check_membership, read_view
 
 
 class CollisionAttack(LogitAttack):

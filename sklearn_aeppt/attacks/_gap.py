@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt.attacks._query import check_membership, read_view
 from sklearn_aeppt.attacks._base import ScoreAttack
+from sklearn_aeppt.attacks._query import check_membership, read_view
 
 
 class GapAttack(ScoreAttack):
@@ -27,9 +27,8 @@ class GapAttack(ScoreAttack):
     Examples
     --------
     >>> import numpy as np
-    >>> from skorch.helper import SliceDict
     >>> from sklearn_aeppt.attacks import GapAttack
-    >>> view = SliceDict(proba=np.array([[0.9, 0.1], [0.8, 0.2]]), label=np.array([0, 1]))
+    >>> view = {"proba": np.array([[0.9, 0.1], [0.8, 0.2]]), "label": np.array([0, 1])}
     >>> GapAttack().fit(view, [1, 0]).predict(view)
     array([1, 0])
     """

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn_aeppt.attacks._learned import LearnedAttack
 
 
-class BoostingAttack(LearnedAttack):
+class GradientBoostingAttack(LearnedAttack):
     """Learned attack: gradient boosting on features of the answer.
 
     Features are the largest confidences in falling order, the statistics of `ThresholdAttack`,
@@ -37,11 +37,11 @@ class BoostingAttack(LearnedAttack):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_aeppt.attacks import BoostingAttack
+    >>> from sklearn_aeppt.attacks import GradientBoostingAttack
     >>> rng = np.random.default_rng(0)
     >>> sure, unsure = rng.dirichlet([9, .1, .1], 200), rng.dirichlet([2, 1, 1], 200)
     >>> proba, member = np.r_[sure, unsure], np.r_[np.ones(200), np.zeros(200)]
-    >>> BoostingAttack(random_state=0).fit(proba, member).score(proba, member) > 0.8
+    >>> GradientBoostingAttack(random_state=0).fit(proba, member).score(proba, member) > 0.8
     True
     """
 

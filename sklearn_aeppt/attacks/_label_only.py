@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt.attacks._query import check_membership, read_repeats, read_view
 from sklearn_aeppt.attacks._base import LogitAttack
+from sklearn_aeppt.attacks._query import check_membership, read_repeats, read_view
 
 
 class LabelOnlyAttack(LogitAttack):
@@ -50,13 +50,18 @@ class LabelOnlyAttack(LogitAttack):
     (150,)
     """
 
-    needs_variants = True
+    needs_variants = "noise"
     labels_only = True
 
     _parameter_constraints: dict = {"n_queries": [Interval(Integral, 1, None, closed="left")]}
 
     def __init__(self, n_queries=10):
         self.n_queries = n_queries
+
+    @property
+    def needs_queries(self):
+        """`n_queries`."""
+        return self.n_queries
 
     def fit(self, X, y):
         """Learn how much the labels tell, on views `X` and memberships `y`; return self."""

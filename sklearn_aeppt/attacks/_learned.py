@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt.attacks._query import check_membership, read_view
 from sklearn_aeppt.attacks._base import LogitAttack
+from sklearn_aeppt.attacks._query import check_membership, read_view
 from sklearn_aeppt.attacks._statistics import STATISTICS
 
 

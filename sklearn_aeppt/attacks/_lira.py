@@ -26,10 +26,11 @@ class LiRAAttack(RecordAttack):
 
     Parameters
     ----------
-    estimator : unfitted classifier
+    estimator : unfitted classifier or None, default=None
         The target's kind, defended or not; cloned for each shadow model. Anything that ``clone``
         would hand on fitted is refused.
-    n_shadow : int, default=16
+        None is for `audit`, which takes the target's kind.
+    n_shadow_models : int, default=16
         Shadow models.
     mode : {"online", "offline"}, default="online"
         "online" trains them whenever it is asked, on known and asked records together; its
@@ -59,7 +60,7 @@ class LiRAAttack(RecordAttack):
     ----------
     shadow_estimators_ : list of fitted estimators
         Offline only.
-    in_mask_ : boolean ndarray of shape (n_shadow, n)
+    in_mask_ : boolean ndarray of shape (n_shadow_models, n)
         Which known record trained which of them; offline only.
     classes_ : ndarray of shape (2,)
         Non-member, member.
@@ -93,9 +94,9 @@ class LiRAAttack(RecordAttack):
 
     def __init__(
         self,
-        estimator,
+        estimator=None,
         *,
-        n_shadow=16,
+        n_shadow_models=16,
         mode="online",
         statistic="logit",
         variance="shrunk",
@@ -106,7 +107,7 @@ class LiRAAttack(RecordAttack):
         verbose=0,
     ):
         self.estimator = estimator
-        self.n_shadow = n_shadow
+        self.n_shadow_models = n_shadow_models
         self.mode = mode
         self.statistic = statistic
         self.variance = variance

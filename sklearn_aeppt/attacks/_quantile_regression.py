@@ -10,13 +10,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt.attacks._query import check_membership, read_records
-from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
 from sklearn_aeppt._seeding import reseed
+from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
+from sklearn_aeppt.attacks._query import check_membership, read_records
 from sklearn_aeppt.attacks._shadow_models import label_and_rest
 
 
-class QuantileAttack(ScoreAttack):
+class QuantileRegressionAttack(ScoreAttack):
     """Judge a record by a regression of the target's confidence on records it never saw.
 
     On the known non-members, a regressor learns from the record (and its label) what the logit of
@@ -50,14 +50,17 @@ class QuantileAttack(ScoreAttack):
     --------
     >>> import numpy as np
     >>> from sklearn.ensemble import RandomForestClassifier
-    >>> from sklearn_aeppt.attacks import QuantileAttack, query
+    >>> from sklearn_aeppt.attacks import QuantileRegressionAttack, query
     >>> rng = np.random.default_rng(0)
     >>> X, y, member = rng.normal(size=(200, 5)), rng.integers(2, size=200), np.arange(200) < 100
     >>> forest = RandomForestClassifier(random_state=0).fit(X[member], y[member])
     >>> view = query(forest, X, y)
-    >>> QuantileAttack(random_state=0).fit(view, member).score(view, member) > 0.8
+    >>> QuantileRegressionAttack(random_state=0).fit(view, member).score(view, member) > 0.8
     True
     """
+
+    needs_records = "numeric"
+    per_record = True
 
     _parameter_constraints: dict = {
         "regressor": [HasMethods(["fit", "predict", "set_params"]), None],
@@ -81,7 +84,7 @@ class QuantileAttack(ScoreAttack):
 
         Returns
         -------
-        self : QuantileAttack
+        self : QuantileRegressionAttack
         """
         self._validate_params()
         records, proba, label = read_records(self, X, reset=True)

@@ -9,10 +9,12 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
-from skorch.helper import SliceDict
+from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
+from sklearn_aeppt._ask import ask_as_attacker, check_ready
+from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._records import RecordRows
+from sklearn_aeppt._slices import slice_dict
 
 # Variants that go into one call, at most: enough that a call's own cost is small beside theirs.
 ROWS_AT_ONCE, NUMBERS_AT_ONCE = 2**13, 2**24
@@ -80,11 +82,11 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     proba, classes = answers[:, 0], targets[0].classes_
     label = proba.argmax(axis=1).astype(np.int64) if y is None else label_index(classes, y)
     if answers.shape[1] == 1:
-        return SliceDict(proba=proba, label=label, X=RecordRows(X))
+        return slice_dict(proba=proba, label=label, X=RecordRows(X))
     rung = np.zeros((len(proba), n_queries), dtype=np.int8)
     if augment is not None:
         rung[:, 1:] = np.arange(n_queries - 1) % len(steps) + 1
-    return SliceDict(
+    return slice_dict(
         proba=proba,
         label=label,
         X=RecordRows(X),
@@ -98,7 +100,7 @@ def _ask_often(targets, X, n_queries, steps, rng):
 
     Variants in numpy arrays are asked about several at once: a call has a cost of its own.
     """
-    first = [_ask(target, X) for target in targets]
+    first = [ask_as_attacker(target, X).astype(np.float32, copy=False) for target in targets]
     n, n_classes = first[0].shape
     answers = np.empty((n, n_queries, len(targets), n_classes), dtype=np.float32)
     answers[:, 0] = np.stack(first, axis=1)
@@ -112,13 +114,9 @@ def _ask_often(targets, X, n_queries, steps, rng):
         ]
         together = np.concatenate(asked) if len(asked) > 1 else asked[0]
         for j, target in enumerate(targets):
-            shown = _ask(target, together).reshape(len(asked), n, n_classes)
+            shown = ask_as_attacker(target, together).reshape(len(asked), n, n_classes)
             answers[:, start : start + len(asked), j] = shown.swapaxes(0, 1)
     return answers.reshape(n, -1, n_classes)
-
-
-def _ask(target, X):
-    return np.asarray(target.predict_proba(X), dtype=np.float32)
 
 
 def check_deployments(target):
@@ -134,23 +132,6 @@ def check_deployments(target):
                 f"{list(targets[0].classes_)[:5]}: give deployments of one model."
             )
     return targets
-
-
-def check_ready(target):
-    """Refuse a target that cannot be asked; one without ``fit`` is fitted elsewhere."""
-    if not hasattr(target, "predict_proba"):
-        raise TypeError(f"target={target!r} has no predict_proba to attack.")
-    if hasattr(target, "fit"):
-        check_is_fitted(target)
-
-
-def find_labels(classes, y):
-    """Return the int64 index into `classes` of every label in `y`, -1 where it is not there."""
-    classes, y = np.asarray(classes), np.asarray(y)
-    order = np.argsort(classes)
-    place = np.searchsorted(classes, y, sorter=order).clip(max=len(classes) - 1)
-    index = order[place].astype(np.int64)
-    return np.where(classes[index] == y, index, -1)
 
 
 def label_index(classes, y):

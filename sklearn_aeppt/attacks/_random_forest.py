@@ -9,8 +9,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn_aeppt.attacks._learned import LearnedAttack
 
 
-class ForestAttack(LearnedAttack):
-    """Learned attack: a random forest on the features of `BoostingAttack`.
+class RandomForestAttack(LearnedAttack):
+    """Learned attack: a random forest on the features of `GradientBoostingAttack`.
 
     Its leaves hold several records, so that few known records do not lead it astray.
 
@@ -36,11 +36,12 @@ class ForestAttack(LearnedAttack):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_aeppt.attacks import ForestAttack
+    >>> from sklearn_aeppt.attacks import RandomForestAttack
     >>> rng = np.random.default_rng(0)
     >>> sure, unsure = rng.dirichlet([9, .1, .1], 200), rng.dirichlet([2, 1, 1], 200)
     >>> proba, member = np.r_[sure, unsure], np.r_[np.ones(200), np.zeros(200)]
-    >>> ForestAttack(n_estimators=30, random_state=0).fit(proba, member).score(proba, member) > 0.8
+    >>> attack = RandomForestAttack(n_estimators=30, random_state=0).fit(proba, member)
+    >>> attack.score(proba, member) > 0.8
     True
     """
 

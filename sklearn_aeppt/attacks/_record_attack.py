@@ -8,9 +8,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt.attacks._query import check_membership, read_records
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
+from sklearn_aeppt.attacks._query import check_membership, read_records
 from sklearn_aeppt.attacks._shadow_models import (
     ask_shadow_models,
     balanced_design,
@@ -28,7 +28,25 @@ SHADOW_CONSTRAINTS: dict = {
 }
 
 
-class RecordAttack(ScoreAttack):
+class ShadowModels:
+    """Mixin of the attacks that train models of the target's kind, their ``estimator``."""
+
+    needs_records = True
+    needs_shadow_models = True
+
+    @property
+    def lacks_estimator(self):
+        """Whether the kind of model is still to be given."""
+        return self.estimator is None
+
+    def take_estimator(self, estimator):
+        """Train models like this unfitted one, where none was given; return self."""
+        if self.estimator is None:
+            self.estimator = estimator
+        return self
+
+
+class RecordAttack(ShadowModels, ScoreAttack):
     """Base of LiRA and RMIA: a score of each record beside those of shadow models.
 
     A subclass has ``_score(target, shadows, in_mask, member)``: what the target and the shadow
@@ -36,9 +54,11 @@ class RecordAttack(ScoreAttack):
     models each record trained, and membership (1, 0, or -1 where the attack is asked).
     """
 
+    per_record = True
+
     _parameter_constraints: dict = {
         **SHADOW_CONSTRAINTS,
-        "n_shadow": [Interval(Integral, 2, None, closed="left")],
+        "n_shadow_models": [Interval(Integral, 2, None, closed="left")],
         "mode": [StrOptions({"online", "offline"})],
         "train_size": [Interval(Real, 0, 1, closed="neither")],
     }
@@ -67,13 +87,13 @@ class RecordAttack(ScoreAttack):
         self.estimator = clone(self.estimator)  # the twin's own, which it may train when asked
         records, proba, label = read_records(self, X, reset=True)
         classes, member = check_membership(y, len(proba))
-        trained_by = self.train_size * self.n_shadow
-        n_out, n_in = int(self.n_shadow - trained_by), int(trained_by)
+        trained_by = self.train_size * self.n_shadow_models
+        n_out, n_in = int(self.n_shadow_models - trained_by), int(trained_by)
         if n_out < 2 or (self.mode == "online" and n_in < 2):
             raise ValueError(
-                f"n_shadow={self.n_shadow} and train_size={self.train_size} leave {n_in} shadow "
-                f"model(s) that a record trained and {n_out} that it did not: at least 2 are "
-                "needed to tell how much they differ. Raise n_shadow."
+                f"n_shadow_models={self.n_shadow_models} and train_size={self.train_size} leave "
+                f"{n_in} shadow model(s) that a record trained and {n_out} that it did not: at "
+                "least 2 are needed to tell how much they differ. Raise n_shadow_models."
             )
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._known = records, proba, label, member
@@ -86,7 +106,7 @@ class RecordAttack(ScoreAttack):
 
     def _train(self, records, label, *, keep_models):
         rng = check_random_state(self._seed)
-        in_mask = balanced_design(self.n_shadow, records, self.train_size, rng)
+        in_mask = balanced_design(self.n_shadow_models, records, self.train_size, rng)
         answers, models = train_shadow_models(
             self,
             records,

@@ -18,16 +18,17 @@ class RMIAAttack(RecordAttack):
 
     Parameters
     ----------
-    estimator : unfitted classifier
+    estimator : unfitted classifier or None, default=None
         The target's kind, defended or not; cloned for each reference (shadow) model.
-    n_shadow : int, default=16
+        None is for `audit`, which takes the target's kind.
+    n_shadow_models : int, default=16
         Reference models.
     mode : {"online", "offline"}, default="online"
         As in `LiRAAttack`. Offline, ``pbar = ((1 + a) pbar_out + 1 - a) / 2`` stands for the mean
-        over models with and without the record.
+        over models with and without the record, a being `offline_a`.
     gamma : float, default=2.0
         By how much a record must be more likely than another.
-    a : float or "auto", default="auto"
+    offline_a : float or "auto", default="auto"
         Offline only, in [0, 1]. "auto" takes the value that ranks the records of `fit` best.
     train_size, n_jobs, memory, random_state, verbose
         As in `LiRAAttack`.
@@ -36,7 +37,7 @@ class RMIAAttack(RecordAttack):
     ----------
     shadow_estimators_ : list of fitted estimators
         Offline only.
-    in_mask_ : boolean ndarray of shape (n_shadow, n)
+    in_mask_ : boolean ndarray of shape (n_shadow_models, n)
         Which known record trained which of them; offline only.
     classes_ : ndarray of shape (2,)
         Non-member, member.
@@ -56,7 +57,7 @@ class RMIAAttack(RecordAttack):
     >>> X, y, member = rng.normal(size=(80, 30)), rng.integers(2, size=80), np.arange(80) < 40
     >>> view = query(GaussianNB().fit(X[member], y[member]), X, y)
     >>> half = np.arange(80) % 2 == 0
-    >>> attack = RMIAAttack(GaussianNB(), n_shadow=4, random_state=0)
+    >>> attack = RMIAAttack(GaussianNB(), n_shadow_models=4, random_state=0)
     >>> attack.fit(view[half], member[half]).score(view[~half], member[~half]) > 0.6
     True
     """
@@ -64,17 +65,17 @@ class RMIAAttack(RecordAttack):
     _parameter_constraints: dict = {
         **RecordAttack._parameter_constraints,
         "gamma": [Interval(Real, 0, None, closed="neither")],
-        "a": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
+        "offline_a": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
     }
 
     def __init__(
         self,
-        estimator,
+        estimator=None,
         *,
-        n_shadow=16,
+        n_shadow_models=16,
         mode="online",
         gamma=2.0,
-        a="auto",
+        offline_a="auto",
         train_size=0.5,
         n_jobs=None,
         memory=None,
@@ -82,10 +83,10 @@ class RMIAAttack(RecordAttack):
         verbose=0,
     ):
         self.estimator = estimator
-        self.n_shadow = n_shadow
+        self.n_shadow_models = n_shadow_models
         self.mode = mode
         self.gamma = gamma
-        self.a = a
+        self.offline_a = offline_a
         self.train_size = train_size
         self.n_jobs = n_jobs
         self.memory = memory
@@ -98,8 +99,8 @@ class RMIAAttack(RecordAttack):
         if self.mode == "online":
             mean = (out + masked_mean(shadows[..., 0], in_mask)) / 2
             return self._dominance(p, mean, member)
-        if self.a != "auto":
-            return self._dominance(p, _offline_mean(out, self.a), member)
+        if self.offline_a != "auto":
+            return self._dominance(p, _offline_mean(out, self.offline_a), member)
         known = member >= 0
         scores = [self._dominance(p, _offline_mean(out, a), member) for a in np.linspace(0, 1, 11)]
         return max(scores, key=lambda score: roc_auc_score(member[known], score[known]))

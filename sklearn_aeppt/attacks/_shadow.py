@@ -6,21 +6,21 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
-from skorch.helper import SliceDict
 
-from sklearn_aeppt.attacks._query import check_membership, read_records
 from sklearn_aeppt._seeding import reseed
-from sklearn_aeppt.attacks._gradient_boosting import BoostingAttack
-from sklearn_aeppt.attacks._record_attack import SHADOW_CONSTRAINTS
+from sklearn_aeppt._slices import slice_dict
+from sklearn_aeppt.attacks._gradient_boosting import GradientBoostingAttack
+from sklearn_aeppt.attacks._query import check_membership, read_records
+from sklearn_aeppt.attacks._record_attack import SHADOW_CONSTRAINTS, ShadowModels
 from sklearn_aeppt.attacks._shadow_models import (
     balanced_design,
     check_refittable,
     train_shadow_models,
 )
-from sklearn_aeppt.attacks._wrappers import AdaptiveAttack
+from sklearn_aeppt.attacks._wrappers import WrapperAttack
 
 
-class ShadowAttack(AdaptiveAttack):
+class ShadowAttack(ShadowModels, WrapperAttack):
     """Train an attack on the answers of shadow models, whose members the adversary knows.
 
     The adversary needs records of the target's population, not their membership: `y` of `fit`
@@ -28,12 +28,13 @@ class ShadowAttack(AdaptiveAttack):
 
     Parameters
     ----------
-    estimator : unfitted classifier
+    estimator : unfitted classifier or None, default=None
         The target's kind, defended or not; cloned for each shadow model.
+        None is for `audit`, which takes the target's kind.
     attack : attack estimator or None, default=None
         Learns from all shadow models' answers; the label is among what it sees. None is
-        `BoostingAttack`.
-    n_shadow : int, default=4
+        `GradientBoostingAttack`.
+    n_shadow_models : int, default=4
         Shadow models. One is the form of Salem et al.
     train_size : float, default=0.5
         Share of the records that trains a shadow model.
@@ -70,16 +71,16 @@ class ShadowAttack(AdaptiveAttack):
     _parameter_constraints: dict = {
         **SHADOW_CONSTRAINTS,
         "attack": [HasMethods(["fit", "predict"]), None],
-        "n_shadow": [Interval(Integral, 1, None, closed="left")],
+        "n_shadow_models": [Interval(Integral, 1, None, closed="left")],
         "train_size": [Interval(Real, 0, 1, closed="neither")],
     }
 
     def __init__(
         self,
-        estimator,
+        estimator=None,
         attack=None,
         *,
-        n_shadow=4,
+        n_shadow_models=4,
         train_size=0.5,
         n_jobs=None,
         memory=None,
@@ -88,7 +89,7 @@ class ShadowAttack(AdaptiveAttack):
     ):
         self.estimator = estimator
         self.attack = attack
-        self.n_shadow = n_shadow
+        self.n_shadow_models = n_shadow_models
         self.train_size = train_size
         self.n_jobs = n_jobs
         self.memory = memory
@@ -118,8 +119,8 @@ class ShadowAttack(AdaptiveAttack):
         records, proba, label = read_records(self, X, reset=True)
         classes, _ = check_membership(y, len(proba))
         rng = check_random_state(self.random_state)
-        design = balanced_design(self.n_shadow, records, self.train_size, rng)
-        if self.n_shadow == 1:  # which is balanced over records instead
+        design = balanced_design(self.n_shadow_models, records, self.train_size, rng)
+        if self.n_shadow_models == 1:  # which is balanced over records instead
             design = rng.permutation(len(label))[None] < self.train_size * len(label)
         answers, _ = train_shadow_models(
             self,
@@ -131,10 +132,10 @@ class ShadowAttack(AdaptiveAttack):
             read=_whole,
             keep_models=False,
         )
-        view = SliceDict(
-            proba=answers.reshape(-1, proba.shape[1]), label=np.tile(label, self.n_shadow)
+        view = slice_dict(
+            proba=answers.reshape(-1, proba.shape[1]), label=np.tile(label, self.n_shadow_models)
         )
-        attack = BoostingAttack() if self.attack is None else clone(self.attack)
+        attack = GradientBoostingAttack() if self.attack is None else clone(self.attack)
         self.attack_ = reseed(attack, rng).fit(view, design.ravel().astype(int))
         self.classes_ = classes
         return self

@@ -12,18 +12,18 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _num_samples, has_fit_parameter
 from tqdm.auto import tqdm
 
+from sklearn_aeppt._ask import ask_as_attacker
 from sklearn_aeppt._fitted import is_fitted
-from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt._records import number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._seeding import reseed
 
 
-def balanced_design(n_shadow, X, train_size, rng):
-    """Return which record trains which shadow model, a boolean array of shape (n_shadow, n).
+def balanced_design(n_shadow_models, X, train_size, rng):
+    """Return which record trains which shadow model, a boolean array of shape (n_shadow_models, n).
 
-    Each record trains the same number of models, ``train_size * n_shadow``, chosen at random;
-    where that is no whole number, one more or less. Equal records share their models: else
+    Each record trains the same number of models, ``train_size * n_shadow_models``, chosen at
+    random; where that is no whole number, one more or less. Equal records share their models: else
     "not trained on" would be a lie.
 
     References
@@ -31,35 +31,47 @@ def balanced_design(n_shadow, X, train_size, rng):
     Carlini et al. (2022), "Membership inference attacks from first principles", Section 4.
     """
     number = number_records(X)
-    rank = rng.random_sample((n_shadow, number.max() + 1)).argsort(axis=0).argsort(axis=0)
-    n_models = np.floor(train_size * n_shadow + rng.random_sample(rank.shape[1]))
+    rank = rng.random_sample((n_shadow_models, number.max() + 1)).argsort(axis=0).argsort(axis=0)
+    n_models = np.floor(train_size * n_shadow_models + rng.random_sample(rank.shape[1]))
     return (rank < n_models)[:, number]
 
 
 def check_refittable(attack):
     """Refuse an estimator that `clone` would hand on fitted: it would be the target itself."""
     estimator = attack.estimator
-    params = estimator.get_params(deep=True) if hasattr(estimator, "get_params") else {}
-    for part in (estimator, *params.values()):
-        frozen = isinstance(part, FrozenEstimator)
-        if frozen or (isinstance(part, OutputDefense) and is_fitted(part.estimator)):
+    if estimator is None:
+        raise ValueError(
+            "estimator=None: give an unfitted classifier of the target's kind, as in "
+            f"{type(attack).__name__}(RandomForestClassifier()); `audit` takes the target's own."
+        )
+    if not hasattr(estimator, "fit") or not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"estimator={estimator!r} must have fit and predict_proba: give an unfitted "
+            "classifier of the target's kind."
+        )
+    cloned = clone(estimator)
+    for part in (cloned, *cloned.get_params(deep=True).values()):
+        if _keeps_a_model(part):
             raise ValueError(
                 f"estimator={estimator!r} holds a fitted model that clone keeps, "
                 f"{type(part).__name__}: every shadow model would be the target itself, and the "
                 "attack would read its members off it. Give the model unfitted, as in "
                 f"{type(attack).__name__}({_example(part)})."
             )
-        if isinstance(part, OutputDefense) and mask_name(estimator) is None:
+        if mask_name(part) is not None and mask_name(estimator) is None:
             raise ValueError(
                 f"estimator={estimator!r} hides a defense inside another estimator, where it "
                 "cannot be told who the members of a shadow model are: put the defense outermost "
                 "or at the end of a Pipeline."
             )
-    if not hasattr(estimator, "fit") or not hasattr(estimator, "predict_proba"):
-        raise TypeError(
-            f"estimator={estimator!r} must have fit and predict_proba: give an unfitted "
-            "classifier of the target's kind."
-        )
+
+
+def _keeps_a_model(part):
+    """Return whether a part of a clone is still fitted: frozen, or a defense of a fitted model."""
+    if isinstance(part, FrozenEstimator):
+        return True
+    inner = getattr(part, "estimator", None)
+    return hasattr(inner, "fit") and not isinstance(inner, type) and is_fitted(inner)
 
 
 def _example(part):
@@ -74,7 +86,8 @@ def mask_name(estimator):
         name, last = estimator.steps[-1]
         inner = mask_name(last)
         return inner and f"{name}__{inner}"
-    return "is_member" if has_fit_parameter(estimator, "is_member") else None
+    takes = hasattr(estimator, "fit") and has_fit_parameter(estimator, "is_member")
+    return "is_member" if takes else None
 
 
 def confidences(model, X, n_classes):
@@ -83,7 +96,7 @@ def confidences(model, X, n_classes):
     A class that the model's training rows missed has confidence zero.
     """
     proba = np.zeros((_num_samples(X), n_classes), dtype=np.float32)
-    proba[:, model.classes_] = model.predict_proba(X)
+    proba[:, model.classes_] = ask_as_attacker(model, X)
     return proba
 
 
@@ -119,7 +132,7 @@ def train_shadow_models(attack, X, label, in_mask, n_classes, *, seed, read, kee
     attack : estimator with the parameters ``estimator``, ``n_jobs``, ``memory``, ``verbose``
     X : records
     label : int ndarray of shape (n,)
-    in_mask : boolean ndarray of shape (n_shadow, n)
+    in_mask : boolean ndarray of shape (n_shadow_models, n)
         A defended template gets all records and the mask, any other the records marked.
     n_classes : int
     seed : int
@@ -130,7 +143,7 @@ def train_shadow_models(attack, X, label, in_mask, n_classes, *, seed, read, kee
 
     Returns
     -------
-    answers : ndarray of shape (n_shadow, n, ...)
+    answers : ndarray of shape (n_shadow_models, n, ...)
     models : list of fitted estimators, or of None
     """
     for is_in in in_mask:
@@ -161,7 +174,7 @@ def train_shadow_models(attack, X, label, in_mask, n_classes, *, seed, read, kee
 
 
 def ask_shadow_models(attack, models, X, label, n_classes, *, read):
-    """Return what fitted shadow models answer on other records, (n_shadow, n, ...)."""
+    """Return what fitted shadow models answer on other records, (n_shadow_models, n, ...)."""
     ask = partial(_ask, X=X, label=label, n_classes=n_classes, read=read)
     # threads: the models need not travel, and predict_proba spends its time outside of Python
     return np.stack(Parallel(attack.n_jobs, prefer="threads")(delayed(ask)(m) for m in models))

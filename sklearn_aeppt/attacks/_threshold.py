@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt.attacks._query import check_membership, read_view
 from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
+from sklearn_aeppt.attacks._query import check_membership, read_view
 from sklearn_aeppt.attacks._statistics import STATISTICS
 
 

@@ -5,17 +5,17 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from sklearn_aeppt.attacks._gradient_boosting import GradientBoostingAttack
 from sklearn_aeppt.attacks._query import read_repeats, read_view
-from sklearn_aeppt.attacks._gradient_boosting import BoostingAttack
 
 SAME = 1e-9  # largest difference between answers that count as the same
 LEVELS = (0.1, 0.5, 0.9)
 
 
-class VariantsAttack(BoostingAttack):
+class VariantsAttack(GradientBoostingAttack):
     """Learned attack: gradient boosting on the answers to variants of each record.
 
-    Features beside those of `BoostingAttack`, over all variants and for each rung of a
+    Features beside those of `GradientBoostingAttack`, over all variants and for each rung of a
     `NoiseLadder`: mean, standard deviation and quantiles of the largest confidence and of the true
     label's; whether a variant gets *the same answer or another one* (share of answers equal to
     the record's own to 1e-9, how many differ from each other, sizes of the jumps); the share of
@@ -41,8 +41,6 @@ class VariantsAttack(BoostingAttack):
 
     Attributes
     ----------
-    needs_variants : bool
-        True: `fit` takes views of `n_queries` answers to variants of each record.
     rungs_ : ndarray of shape (n_queries - 1,)
         Rung of each variant, 0 for the record itself asked again.
     estimator_ : HistGradientBoostingClassifier
@@ -77,10 +75,10 @@ class VariantsAttack(BoostingAttack):
     True
     """
 
-    needs_variants = True
+    needs_variants = "ladder"
 
     _parameter_constraints: dict = {
-        **BoostingAttack._parameter_constraints,
+        **GradientBoostingAttack._parameter_constraints,
         "n_queries": [Interval(Integral, 1, None, closed="left")],
         "labels_only": ["boolean"],
     }
@@ -103,6 +101,11 @@ class VariantsAttack(BoostingAttack):
         )
         self.n_queries = n_queries
         self.labels_only = labels_only
+
+    @property
+    def needs_queries(self):
+        """`n_queries`."""
+        return self.n_queries
 
     def _learner(self, n):
         # a hundred features: split search over 255 bins would take most of an audit's time, and

@@ -1,4 +1,4 @@
-"""Adaptive attackers: each wraps any attack and does one thing against a defense."""
+"""Attacks around any attack: each changes one thing that it sees or says, against a defense."""
 
 from copy import copy
 from numbers import Integral
@@ -8,10 +8,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
-from skorch.helper import SliceDict
 
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._one_step import OneStep, as_fitted
+from sklearn_aeppt._slices import slice_dict
+from sklearn_aeppt.attacks._base import traits_of
 from sklearn_aeppt.attacks._query import check_membership, read_repeats, read_view
 
 
@@ -19,19 +20,42 @@ def _attack_has(name):
     return lambda self: hasattr(getattr(self, "attack_", self.attack), name)
 
 
+def _of_the_attack(trait):
+    """Return a property: what the attack inside says of itself."""
+    return property(lambda self: getattr(traits_of(self.attack), trait))
+
+
 def _with_the_rest(view, X):
     """Return the changed answers with what else the adversary sees: records, repeats."""
-    return SliceDict(**({**X, **view} if isinstance(X, dict) and "proba" in X else view))
+    return slice_dict(**({**X, **view} if isinstance(X, dict) and "proba" in X else view))
 
 
-class AdaptiveAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator):
-    """Base of the adaptive attacks: an attack of its own behind a change of what it sees.
+class WrapperAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator):
+    """Base of the wrappers: an attack of its own behind a change of what it sees.
+
+    It needs what the attack inside needs, and is what that is, unless a subclass says otherwise.
 
     A subclass overrides ``_learn`` (what the attack is trained on), ``_see`` (what it is asked
     about), or ``_says`` (what becomes of its answer).
     """
 
     _parameter_constraints: dict = {"attack": [HasMethods(["fit", "predict"])]}
+
+    needs_queries, needs_variants, needs_records = map(
+        _of_the_attack, ("needs_queries", "needs_variants", "needs_records")
+    )
+    needs_shadow_models, lacks_estimator, per_record = map(
+        _of_the_attack, ("needs_shadow_models", "lacks_estimator", "per_record")
+    )
+    learns_undefended, labels_only, adaptive = map(
+        _of_the_attack, ("learns_undefended", "labels_only", "adaptive")
+    )
+
+    def take_estimator(self, estimator):
+        """Give the attack inside the kind of model to train, where it lacks one; return self."""
+        if traits_of(self.attack).lacks_estimator:
+            self.attack = clone(self.attack).take_estimator(estimator)
+        return self
 
     def fit(self, X, y):
         """Train a clone of the attack on views `X` and memberships `y`; return self."""
@@ -46,7 +70,7 @@ class AdaptiveAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator
         return self._see(proba, label)
 
     def _see(self, proba, label):
-        return SliceDict(proba=proba, label=label)
+        return slice_dict(proba=proba, label=label)
 
     def _says(self, score):
         return score
@@ -74,7 +98,7 @@ class AdaptiveAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator
         return tags
 
 
-class FlipAttack(AdaptiveAttack):
+class FlipAttack(WrapperAttack):
     """Say the opposite of what the attack says.
 
     A defense that makes members look like non-members and the other way round hides nothing: a
@@ -104,6 +128,9 @@ class FlipAttack(AdaptiveAttack):
     array([0, 1])
     """
 
+    learns_undefended = True
+    adaptive = False  # one who has seen defended outputs needs no flip
+
     def __init__(self, attack):
         self.attack = attack
 
@@ -111,7 +138,7 @@ class FlipAttack(AdaptiveAttack):
         return -score
 
 
-class RoundingAttack(AdaptiveAttack):
+class RoundingAttack(WrapperAttack):
     """Round the confidences before training and asking, to wipe a small perturbation out.
 
     Parameters
@@ -140,23 +167,25 @@ class RoundingAttack(AdaptiveAttack):
     """
 
     _parameter_constraints: dict = {
-        **AdaptiveAttack._parameter_constraints,
+        **WrapperAttack._parameter_constraints,
         "decimals": [Interval(Integral, 0, None, closed="left")],
     }
+
+    labels_only = False  # rounding can tie the label with another class
 
     def __init__(self, attack, decimals=3):
         self.attack = attack
         self.decimals = decimals
 
     def _see(self, proba, label):
-        return SliceDict(proba=np.round(proba, self.decimals), label=label)
+        return slice_dict(proba=np.round(proba, self.decimals), label=label)
 
 
-class AdversarialTrainingAttack(AdaptiveAttack):
+class AdversarialTrainingAttack(WrapperAttack):
     """Build a defense of one's own, defend one's own answers with it, and train on the result.
 
     The adversary knows the method, not its key or its substitute. Train it on undefended answers
-    of his own records and ask it about defended ones.
+    of their own records and ask it about defended ones.
 
     Parameters
     ----------
@@ -181,18 +210,21 @@ class AdversarialTrainingAttack(AdaptiveAttack):
     --------
     >>> import numpy as np
     >>> from sklearn_aeppt import EqualizedClassifier
-    >>> from sklearn_aeppt.attacks import AdversarialTrainingAttack, BoostingAttack
+    >>> from sklearn_aeppt.attacks import AdversarialTrainingAttack, GradientBoostingAttack
     >>> rng = np.random.default_rng(0)
     >>> proba = np.r_[rng.dirichlet([9, 1, 1], 100), rng.dirichlet([2, 1, 1], 100)]
-    >>> attack = AdversarialTrainingAttack(BoostingAttack(), EqualizedClassifier(None))
+    >>> attack = AdversarialTrainingAttack(GradientBoostingAttack(), EqualizedClassifier(None))
     >>> attack.fit(proba, np.arange(200) < 100).predict(proba).shape
     (200,)
     """
 
     _parameter_constraints: dict = {
-        **AdaptiveAttack._parameter_constraints,
+        **WrapperAttack._parameter_constraints,
         "defense": [HasMethods(["fit", "perturb"])],
     }
+
+    learns_undefended = True
+    adaptive = True
 
     def __init__(self, attack, defense):
         self.attack = attack
@@ -201,10 +233,10 @@ class AdversarialTrainingAttack(AdaptiveAttack):
     def _learn(self, proba, label, is_member):
         defense = copy(self.defense).set_params(estimator=Answers(np.arange(proba.shape[1])))
         self.defense_ = clone(defense).fit(proba[is_member], proba[~is_member])
-        return SliceDict(proba=self.defense_.perturb(proba), label=label)
+        return slice_dict(proba=self.defense_.perturb(proba), label=label)
 
 
-class AveragingAttack(AdaptiveAttack):
+class AveragingAttack(WrapperAttack):
     """Average the answers to the same question, asked several times.
 
     Noise drawn anew for each query averages away; a consistent answer gains the attacker nothing.
@@ -236,13 +268,20 @@ class AveragingAttack(AdaptiveAttack):
     """
 
     _parameter_constraints: dict = {
-        **AdaptiveAttack._parameter_constraints,
+        **WrapperAttack._parameter_constraints,
         "n_queries": [Interval(Integral, 1, None, closed="left")],
     }
+
+    labels_only = False  # an average of confidences is one of confidences
 
     def __init__(self, attack, n_queries=10):
         self.attack = attack
         self.n_queries = n_queries
+
+    @property
+    def needs_queries(self):
+        """`n_queries`, or what the attack inside needs if that is more."""
+        return max(self.n_queries, traits_of(self.attack).needs_queries)
 
     def fit(self, X, y):
         """Train a clone of the attack on averaged answers; return self."""
@@ -256,4 +295,4 @@ class AveragingAttack(AdaptiveAttack):
         if self.n_queries == 1:
             return X
         repeats = read_repeats(X, self.n_queries)
-        return SliceDict(proba=repeats.mean(axis=1), label=X["label"])
+        return slice_dict(proba=repeats.mean(axis=1), label=X["label"])

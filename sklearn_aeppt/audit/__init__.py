@@ -1,6 +1,12 @@
 """Audit of a classifier: every attack, retrained on what it shows, in one report."""
 
-from sklearn_aeppt.audit._audit import audit
-from sklearn_aeppt.audit._report import AuditComparison, AuditReport
+from sklearn_aeppt._lazy import lazy
 
-__all__ = ["AuditComparison", "AuditReport", "audit"]
+#: Public name -> the module that it comes from.
+MODULES = {
+    "AuditComparison": "_report",
+    "AuditReport": "_report",
+    "audit": "_audit",
+}
+
+__getattr__, __dir__, __all__ = lazy(__name__, MODULES)

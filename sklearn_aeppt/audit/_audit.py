@@ -15,27 +15,17 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
-from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
 from sklearn_aeppt._groups import join_labels
-from sklearn_aeppt.defenses._base import OutputDefense, check_two_sets
-from sklearn_aeppt.attacks._query import check_ready
+from sklearn_aeppt._members import check_two_sets
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
-from sklearn_aeppt.attacks import query
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
-from sklearn_aeppt.audit._suites import (
-    N_ON_LADDER,
-    N_REPEATS,
-    N_VARIANTS,
-    SUITES,
-    Contender,
-    accepted,
-    ladder,
-    shadow_template,
-    variation,
-)
+from sklearn_aeppt.audit._suites import contenders, shadow_template
+from sklearn_aeppt.audit._views import Views
+from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.metrics import (
     balanced_accuracy_interval,
     label_only_floor,
@@ -125,7 +115,7 @@ def audit(
     >>> X, y = load_digits(return_X_y=True)
     >>> forest = RandomForestClassifier(random_state=0).fit(X[:900], y[:900])
     >>> report = audit(forest, X[:900], y[:900], X[900:], y[900:], "quick", random_state=0)
-    >>> report.leaks
+    >>> report.leakage
     'confidences'
     """
     if isinstance(target, dict):
@@ -136,53 +126,46 @@ def audit(
     slices = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
-    template = shadow_template(target) if attacks == "full" else None
-    contenders, views = _prepare(target, template, X, y, attacks, ask, seed)
+    found = contenders(attacks, seed, target=target, X=X)
+    found = contenders(attacks, seed, target=target, X=X)
+    template = None
+    if attacks == "full" or any(contender.traits.lacks_estimator for contender in found):
+        template = shadow_template(target)
+    defended = isinstance(target, OutputDefense)
+    views = Views(target, target.estimator_ if defended else None, X, y, found, ask)
+    label, proba = views.shown["label"], views.shown["proba"]
+    ready = _make_ready(found, views, template)
     known, scored = train_test_split(
         np.arange(len(y)), test_size=0.5, stratify=is_member, random_state=split
     )
-    memory = open_memory(memory)
-    plays = (
-        partial(
-            _play, contender, views[contender.learns][known], views[contender.asks][scored],
-            is_member[known],
-        )
-        for contender in contenders
-    )  # fmt: skip
-    jobs = (delayed(remembered(memory, play))() for play in plays)
-    done = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
-    done = list(tqdm(done, "attacks", len(contenders), disable=not verbose))
+    done = _play_all(ready, views, is_member, known, scored, memory, n_jobs, verbose)
 
-    pred = target.predict(X)
-    truth, right = is_member[scored], pred == y
-    floor = label_only_floor(y[is_member], pred[is_member], y[~is_member], pred[~is_member])
-    rows = [
-        _row(contender, truth, said, score, floor)
-        for contender, (said, score) in zip(contenders, done)
-    ]
-    best = max(
-        (i for i, row in enumerate(rows) if row["adaptive"]),
-        key=lambda i: (rows[i]["accuracy"], rows[i]["auc"]),
-    )
+    predicted = ask_labels(target, X, proba)
+    sides = ((label[rows], predicted[rows]) for rows in (is_member, ~is_member))
+    floor = label_only_floor(*(values for side in sides for values in side))
+    truth, right = is_member[scored], predicted == label
+    rows = [_row(contender, truth, *play, floor, defended) for contender, play in zip(ready, done)]
+    best, strongest = _strongest(rows, truth, done)
     said, score = done[best]
-    # for having picked the strongest of several
-    corrected = 1 - (1 - CONFIDENCE) / sum(row["adaptive"] for row in rows)
-    interval = balanced_accuracy_interval(truth, said, corrected)
     members = np.flatnonzero(truth)
     at_risk = scored[members[np.argsort(-score[members], kind="stable")[:20]]]
+    canaries = None
+    if attacks == "full" and template is not None:
+        canaries = canary_risk(template, X, y, is_member, seed)
     slices = {"class": y, "answer": np.where(right, "right", "wrong"), **slices}
+    not_run = [{"attack": c.name, "not_run": c.not_run} for c in found if c.not_run]
     return AuditReport(
         name=type(target).__name__ if name is None else as_text(name),
-        rows=rows,
-        strongest={**rows[best], "low": interval[0], "high": interval[1]},
+        results=[*rows, *not_run],
+        strongest=strongest,
         floor=floor,
         train_accuracy=float(right[is_member].mean()),
         test_accuracy=float(right[~is_member].mean()),
         n_members=int(is_member.sum()),
         n_non_members=int((~is_member).sum()),
-        defended=isinstance(target, OutputDefense),
+        defended=defended,
         slices={key: per_class_report(v[scored], truth, said) for key, v in slices.items()},
-        canaries=None if template is None else canary_risk(template, X, y, is_member, seed),
+        canaries=canaries,
         at_risk=[int(i) for i in at_risk],
     )
 
@@ -204,7 +187,7 @@ def _compare(targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
             name=as_text(name),
             **options,
         )
-        shown = np.concatenate([target.predict_proba(X) for X in (X_mem, X_non)])
+        shown = np.concatenate([ask_as_attacker(target, X) for X in (X_mem, X_non)])
         first = shown if first is None else first
         size[name] = float(perturbation_size(first, shown))
     return AuditComparison(reports, size)
@@ -239,61 +222,62 @@ def _join(X_mem, y_mem, X_non, y_non):
     return X, y, is_member, ~twice
 
 
-def _prepare(target, template, X, y, attacks, ask, seed):
-    """Return the attacks to run and the views that they need."""
-    views = {"shown": query(target, X, y)}
-    if isinstance(attacks, str):
-        if attacks not in SUITES:
-            raise ValueError(
-                f"attacks={attacks!r} is no suite: choose from {', '.join(SUITES)}, or give a list."
-            )
-        if attacks != "quick":
-            again = query(target, X, y, n_queries=N_REPEATS)
-            if (again["repeats"] != again["repeats"][:, :1]).any():  # else nothing to average
-                views["repeated"] = again
-            views |= _ask_about_variants(target, X, y, ask)
-            if isinstance(target, OutputDefense):
-                views["plain"] = query(target.estimator_, X, y)
-        return SUITES[attacks](seed, views=views, target=target, template=template), views
-    named = attacks.items() if isinstance(attacks, dict) else ((str(a), a) for a in attacks)
-    contenders = [Contender(as_text(name), attack) for name, attack in named]
-    if not contenders:
-        raise ValueError(f"attacks={attacks!r} is empty: give attacks, or the name of a suite.")
-    return contenders, views
+def _make_ready(found, views, template):
+    """Return the contenders that can be run; note on each of the others why it cannot."""
+    for contender in found:
+        contender.not_run = contender.not_run or _obstacle(contender, views, template)
+    ready = [contender for contender in found if contender.not_run is None]
+    if not ready:
+        reasons = "; ".join(f"{contender.name}: {contender.not_run}" for contender in found)
+        raise ValueError(f"No attack can be run. {reasons}.")
+    return ready
 
 
-def _ask_about_variants(target, X, y, seed):
-    """Return the views of variants of the records, as far as there are any."""
-    views = {}
-    if isinstance(target, Answers):  # made elsewhere: there is no model to ask about variants
-        return views
-    augment = variation(X)
-    if augment is not None:
-        options = {"n_queries": N_VARIANTS, "augment": augment, "random_state": seed}
-        views["varied"] = query(target, X, y, **options)
-    steps = ladder(X)
-    if steps and (steps := accepted(target, X, steps)):
-        options = {"n_queries": N_ON_LADDER, "augment": steps, "random_state": seed}
-        views["ladder"] = query(target, X, y, **options)
-    return views
+def _obstacle(contender, views, template):
+    """Return why an attack cannot be run, or None; give it what it lacks and the audit has."""
+    reason = views.lacks(contender.traits)
+    if reason is None and contender.traits.lacks_estimator:
+        if template is None:
+            return "it trains models of the target's kind, and this target cannot be trained again"
+        contender.attack.take_estimator(template)
+    if reason is None and contender.if_repeats_differ and not views.repeats_differ():
+        return "a repeated query gets the same output: there is nothing to average"
+    return reason
 
 
-def _play(contender, learned, asked, is_member):
+def _play_all(ready, views, is_member, known, scored, memory, n_jobs, verbose):
+    """Return what each attack says of the scored records, having learned from the known ones."""
+    memory = open_memory(memory)
+    plays = (
+        partial(
+            _play, contender.attack, views.learned(contender)[known],
+            views.asked(contender)[scored], is_member[known],
+        )
+        for contender in ready
+    )  # fmt: skip
+    jobs = (delayed(remembered(memory, play))() for play in plays)
+    done = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    return list(tqdm(done, "attacks", len(ready), disable=not verbose))
+
+
+def _play(attack, learned, asked, is_member):
     """Return what one attack says of the records that it is asked about, and its score."""
-    attack = clone(contender.attack).fit(learned, is_member)
+    attack = clone(attack).fit(learned, is_member)
     said = attack.predict(asked)
     score = attack.decision_function(asked) if hasattr(attack, "decision_function") else said
     return np.asarray(said, dtype=bool), np.asarray(score, dtype=np.float64)
 
 
-def _row(contender, truth, said, score, floor):
+def _row(contender, truth, said, score, floor, defended):
     low, high = balanced_accuracy_interval(truth, said, CONFIDENCE)
     accuracy = float(balanced_accuracy_score(truth, said))
-    n_mem, n_non = truth.sum(), (~truth).sum()
+    n_mem, n_non, traits = truth.sum(), (~truth).sum(), contender.traits
     row = {
         "attack": contender.name,
-        "adaptive": contender.adaptive,
-        "labels_only": contender.labels_only,
+        "adaptive": traits.adaptive or not defended,
+        "labels_only": traits.labels_only,
+        "variants": traits.needs_queries > 1 and traits.needs_variants is not None,
+        "per_record": traits.per_record,
         "accuracy": accuracy,
         "low": low,
         "high": high,
@@ -305,3 +289,12 @@ def _row(contender, truth, said, score, floor):
         row[f"tpr_at_{fpr:g}_fpr"] = tpr_at_fpr(truth, score, fpr=fpr) if enough else None
     row["tnr_at_0.01_fnr"] = tnr_at_fnr(truth, score, fnr=0.01) if n_mem >= 1000 else None
     return row
+
+
+def _strongest(rows, truth, done):
+    """Return (place, row) of the strongest adaptive attack, its interval for having been picked."""
+    adaptive = [i for i, row in enumerate(rows) if row["adaptive"]] or range(len(rows))
+    best = max(adaptive, key=lambda i: (rows[i]["accuracy"], rows[i]["auc"]))
+    corrected = 1 - (1 - CONFIDENCE) / len(adaptive)
+    low, high = balanced_accuracy_interval(truth, done[best][0], corrected)
+    return best, {**rows[best], "low": low, "high": high}

@@ -20,11 +20,13 @@ class AuditReport:
     ----------
     name : str
         Of the target.
-    rows : list of dict
+    results : list of dict
         One for each attack: ``attack``, ``adaptive``, ``labels_only`` (whether it looks at
-        labels alone), ``accuracy`` (balanced), ``low``, ``high`` (its 95 % interval), ``excess``
-        over the floor, ``auc``, ``tpr_at_0.01_fpr``, ``tpr_at_0.001_fpr``, ``tnr_at_0.01_fnr``
-        (None where too few records decide).
+        labels alone), ``variants`` (whether it asks about variants of the records),
+        ``per_record`` (whether it is calibrated to each record), ``accuracy`` (balanced), ``low``,
+        ``high`` (its 95 % interval), ``excess`` over the floor, ``auc``, ``tpr_at_0.01_fpr``,
+        ``tpr_at_0.001_fpr``, ``tnr_at_0.01_fnr`` (None where too few records decide). An attack
+        that could not be run is a dict of ``attack`` and ``not_run``, the reason.
     strongest : dict
         The row of the strongest adaptive attack, its interval corrected for having been picked
         (Bonferroni).
@@ -45,7 +47,7 @@ class AuditReport:
     """
 
     name: str
-    rows: list
+    results: list
     strongest: dict
     floor: float
     train_accuracy: float
@@ -58,15 +60,25 @@ class AuditReport:
     canaries: dict | None = None
 
     @property
-    def from_labels(self):
-        """What the strongest attack that looks at labels alone reaches; the floor or more."""
-        return max([self.floor, *(row["accuracy"] for row in self.rows if row["labels_only"])])
+    def ran(self):
+        """The results of the attacks that were run, a list of dict."""
+        return [row for row in self.results if "not_run" not in row]
 
     @property
-    def leaks(self):
-        """``"nothing"``, ``"labels"`` or ``"confidences"``."""
+    def not_run(self):
+        """The attacks that could not be run, a list of dict of ``attack`` and ``not_run``."""
+        return [row for row in self.results if "not_run" in row]
+
+    @property
+    def from_labels(self):
+        """What the strongest attack that looks at labels alone reaches; the floor or more."""
+        return max([self.floor, *(row["accuracy"] for row in self.ran if row["labels_only"])])
+
+    @property
+    def leakage(self):
+        """``"none"``, ``"labels"`` or ``"confidences"``."""
         if self.strongest["low"] <= 0.5:
-            return "nothing"
+            return "none"
         return "labels" if self.strongest["low"] <= self.from_labels else "confidences"
 
     @property
@@ -78,12 +90,12 @@ class AuditReport:
             f"{s['accuracy']:.1%} of the records (interval {s['low']:.1%} to "
             f"{s['high']:.1%}; a coin is right for 50 %)"
         )
-        if self.leaks == "nothing":
+        if self.leakage == "none":
             return f"No leakage found: {best}. A finer leak could hide among more records."
         labels = f"whoever only looks whether the label is right reaches {self.floor:.1%}"
-        if any(row["labels_only"] and "varied" in as_text(row["attack"]) for row in self.rows):
+        if any(row["labels_only"] and row["variants"] for row in self.ran):
             labels += f", and {self.from_labels:.1%} with the labels of varied records"
-        if self.leaks == "labels":
+        if self.leakage == "labels":
             return f"The labels leak, the confidences add nothing to be seen: {best}; {labels}."
         return f"The confidences leak: {best}; {labels}. The confidences give away the rest."
 
@@ -102,21 +114,21 @@ class AuditReport:
     def advice(self):
         """What to do next, a list of sentences."""
         todo = []
-        if self.leaks == "confidences":
+        if self.leakage == "confidences":
             todo.append(
                 "Show equalized confidences: EqualizedClassifier(model).fit(X, y, is_member=mask)"
                 + (", or less than this defense shows." if self.defended else ".")
             )
-        if self.leaks != "nothing" and self.floor > 0.6:
+        if self.leakage != "none" and self.floor > 0.6:
             todo.append(
                 f"Reduce overfitting first: accuracy is {self.train_accuracy:.1%} on members and "
                 f"{self.test_accuracy:.1%} on others, and no defense of confidences hides that "
                 "gap. Regularize, use more data, or see the trained ones in "
                 "sklearn_aeppt.defenses."
             )
-        if self.leaks == "nothing":
+        if self.leakage == "none":
             todo.append("Keep the report, and audit again whenever the model is trained anew.")
-        if not any("LiRA" in as_text(row["attack"]) for row in self.rows):
+        if not any(row["per_record"] for row in self.ran):
             todo.append('Run attacks="full" for attackers who know how hard each record is.')
         return todo
 
@@ -126,21 +138,23 @@ class AuditReport:
         lines += [self.worst_case] if self.canaries else []
         lines += [f"- {sentence}" for sentence in self.advice]
         lines += ["", f"{'attack':40}{'accuracy':>10}{'95 % interval':>20}{'above labels':>15}"]
-        for row in sorted(self.rows, key=lambda row: -row["accuracy"]):
+        for row in sorted(self.ran, key=lambda row: -row["accuracy"]):
             between = f"{row['low']:.1%} to {row['high']:.1%}"
             name = shown_name(row["attack"]) + ("" if row["adaptive"] else " *")
             lines.append(f"{name:40}{row['accuracy']:>10.1%}{between:>20}{row['excess']:>+15.1%}")
-        if not all(row["adaptive"] for row in self.rows):
+        if not all(row["adaptive"] for row in self.ran):
             lines.append(
                 "* learned from undefended answers: what such an attacker loses says little"
             )
+        for row in self.not_run:
+            lines.append(f"{shown_name(row['attack']):40}  not run: {shown_name(row['not_run'])}")
         return "\n".join(lines)
 
     def to_frame(self):
-        """Return the attacks as a pandas DataFrame, the strongest first."""
+        """Return the attacks as a pandas DataFrame, the strongest first, those not run last."""
         import pandas as pd
 
-        rows = [{**row, "attack": as_text(row["attack"])} for row in self.rows]
+        rows = [{**row, "attack": as_text(row["attack"])} for row in self.results]
         return pd.DataFrame(rows).sort_values("accuracy", ascending=False, ignore_index=True)
 
     def to_json(self, path=None):
@@ -152,21 +166,25 @@ class AuditReport:
 
     def _contents(self):
         """Return what the report holds and says, as a dict."""
-        said = {"leaks": self.leaks, "verdict": self.verdict, "advice": self.advice}
+        said = {"leakage": self.leakage, "verdict": self.verdict, "advice": self.advice}
         return {**asdict(self), **said}
 
     def plot(self, ax=None):
         """Draw every attack's accuracy with its interval, and the floor; return the Axes."""
         from sklearn_aeppt.displays._plotting import new_axes
 
-        rows = sorted(self.rows, key=lambda row: row["accuracy"])
-        ax = new_axes(self, ax, figsize=(7, 1.2 + 0.3 * len(rows)))
-        for i, row in enumerate(rows):
+        rows = sorted(self.ran, key=lambda row: row["accuracy"])
+        not_run = self.not_run
+        ax = new_axes(self, ax, figsize=(7, 1.2 + 0.3 * len(self.results)))
+        for i, _ in enumerate(not_run):
+            ax.text(50, i, "  not run", color="0.4", va="center", fontsize=9)
+        for i, row in enumerate(rows, start=len(not_run)):
             color = "#D55E00" if row["adaptive"] else "0.6"
             ax.plot([100 * row["low"], 100 * row["high"]], [i, i], color=color, lw=2)
             ax.plot(100 * row["accuracy"], i, "o", color=color)
-        labels = [picture_name(row["attack"]) + " *" * (not row["adaptive"]) for row in rows]
-        ax.set_yticks(range(len(rows)), labels)
+        labels = [picture_name(row["attack"]) for row in not_run]
+        labels += [picture_name(row["attack"]) + " *" * (not row["adaptive"]) for row in rows]
+        ax.set_yticks(range(len(labels)), labels)
         ax.axvline(50, color="0.5", lw=1, ls=":", label="coin toss")
         ax.axvline(100 * self.floor, color="#0072B2", lw=1, ls="--", label="label alone")
         ax.set_xlabel("Records that the attack is right about (%), with 95 % interval")
@@ -267,12 +285,12 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 56rem; padding: 0 1rem;
        color: #1a1a1a; background: #fff; }
 .verdict { padding: 1rem 1.2rem; border-left: .5rem solid; background: #f6f6f6; }
-.nothing { border-color: #009E73; } .labels { border-color: #E69F00; }
+.none { border-color: #009E73; } .labels { border-color: #E69F00; }
 .confidences { border-color: #D55E00; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { padding: .3rem .5rem; border-bottom: 1px solid #ddd; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
-h2, td:first-child, p, li { overflow-wrap: anywhere; }
+th:first-child, td:first-child, .reason { text-align: left; }
+h2, td:first-child, .reason, p, li { overflow-wrap: anywhere; }
 img { max-width: 100%; } .note { color: #555; font-size: .9rem; }
 """
 
@@ -289,7 +307,7 @@ def to_html(reports, head=""):
     e = html.escape
     for report in reports:
         body.append(f"<h2>{html_name(report.name)}</h2>")
-        body.append(f"<p class='verdict {report.leaks}'>{e(report.verdict)}</p>")
+        body.append(f"<p class='verdict {report.leakage}'>{e(report.verdict)}</p>")
         body.append(f"<p>{e(report.worst_case)}</p>" if report.canaries else "")
         body.append("<h3>What to do</h3><ul>")
         body += [f"<li>{e(sentence)}</li>" for sentence in report.advice] + ["</ul>"]
@@ -315,7 +333,7 @@ def to_html(reports, head=""):
 
 
 def _picture(report):
-    return _embed(report.plot, (8, 1.4 + 0.3 * len(report.rows)), "Accuracy of every attack")
+    return _embed(report.plot, (8, 1.4 + 0.3 * len(report.results)), "Accuracy of every attack")
 
 
 def _embed(plot, size, alt):
@@ -349,7 +367,7 @@ def _attack_table(report):
     head = "<tr><th>attack</th><th>accuracy</th><th>95 % interval</th><th>above labels</th>"
     head += "<th>AUC</th><th>TPR at 1 % FPR</th></tr>"
     lines = []
-    for row in sorted(report.rows, key=lambda row: -row["accuracy"]):
+    for row in sorted(report.ran, key=lambda row: -row["accuracy"]):
         tpr = row["tpr_at_0.01_fpr"]
         lines.append(
             f"<tr><td>{html_name(row['attack'])}{'' if row['adaptive'] else ' *'}</td>"
@@ -357,7 +375,12 @@ def _attack_table(report):
             f"<td>{100 * row['excess']:+.1f} points</td><td>{row['auc']:.3f}</td>"
             f"<td>{'too few records' if tpr is None else f'{tpr:.1%}'}</td></tr>"
         )
-    note = "" if all(row["adaptive"] for row in report.rows) else (
+    lines += [
+        f"<tr><td>{html_name(row['attack'])}</td>"
+        f"<td colspan=5 class=reason>not run: {html.escape(shown_name(row['not_run']))}</td></tr>"
+        for row in report.not_run
+    ]
+    note = "" if all(row["adaptive"] for row in report.ran) else (
         "<p class=note>* learned from undefended answers and does not mind the defense: what such "
         "an attacker loses says little.</p>"
     )  # fmt: skip

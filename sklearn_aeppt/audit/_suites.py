@@ -1,62 +1,56 @@
-"""Which attacks an audit runs, and what each of them sees."""
+"""Which attacks an audit runs."""
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-import numpy as np
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
+from sklearn.utils import check_random_state
 
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._fitted import is_fitted
-from sklearn_aeppt.defenses._base import OutputDefense
+from sklearn_aeppt._seeding import seed_unseeded
+from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
     AveragingAttack,
-    BitFlips,
-    BoostingAttack,
     CollisionAttack,
     FlipAttack,
     GapAttack,
-    GaussianNoise,
+    GradientBoostingAttack,
     LabelOnlyAttack,
     LiRAAttack,
-    MIMAttack,
-    NoiseLadder,
-    QuantileAttack,
+    QuantileRegressionAttack,
     RMIAAttack,
     RoundingAttack,
     ShadowAttack,
     ThresholdAttack,
     VariantsAttack,
 )
-from sklearn_aeppt.attacks._augment import numeric_columns
+from sklearn_aeppt.attacks._base import traits_of
+from sklearn_aeppt.audit._views import variation
+from sklearn_aeppt.defenses._base import OutputDefense
 
 N_REPEATS, N_VARIANTS, N_ON_LADDER = 5, 20, 33
 
 
 @dataclass
 class Contender:
-    """An attack, and the views that it learns from and is asked about."""
+    """An attack by the name that the report gives it, or the reason why it is not run."""
 
     name: str
-    attack: Any
-    learns: str = "shown"
-    asks: str = "shown"
+    attack: Any = None
+    not_run: str | None = None
+    retrained: bool = True  # False: it learns from undefended outputs, whatever the attack says
+    if_repeats_differ: bool = False  # not worth its time where a repeated query gets the same
 
-    @property
-    def adaptive(self):
-        """Whether the attacker minds the defense: he learns from what is shown, or copies it."""
-        return self.learns != "plain" or isinstance(self.attack, AdversarialTrainingAttack)
-
-    @property
-    def labels_only(self):
-        """Whether the attacker looks at labels alone."""
-        return getattr(self.attack, "labels_only", False)
+    @cached_property
+    def traits(self):
+        """What the attack needs and is."""
+        traits = traits_of(self.attack)
+        return traits if self.retrained else replace(traits, learns_undefended=True, adaptive=False)
 
 
 def quick(seed, **_):
@@ -67,14 +61,15 @@ def quick(seed, **_):
             Contender(f"threshold on {statistic}", ThresholdAttack(statistic))
             for statistic in ("confidence", "modified_entropy")
         ),
-        Contender("boosting", BoostingAttack(random_state=seed)),
+        Contender("boosting", GradientBoostingAttack(random_state=seed)),
     ]
 
 
-def standard(seed, *, views, target, template):
-    """Return the attacks on answers, adaptive ones included."""
-    boosting = BoostingAttack(random_state=seed)
-    mim = MIMAttack(max_epochs=30, random_state=seed)
+def standard(seed, *, target, X):
+    """Return the attacks on outputs, adaptive ones included."""
+    boosting = GradientBoostingAttack(random_state=seed)
+    on_ladder = VariantsAttack(N_ON_LADDER, random_state=seed)
+    labels = VariantsAttack(N_ON_LADDER, labels_only=True, random_state=seed)
     found = [
         *quick(seed),
         *(
@@ -82,50 +77,71 @@ def standard(seed, *, views, target, template):
             for statistic in ("loss", "entropy")
         ),
         Contender("threshold on confidence, one for all", ThresholdAttack(per_class=False)),
-        Contender("network (MIM0)", mim),
+        network("network (MIM0)", seed),
         Contender("rounding, then boosting", RoundingAttack(boosting)),
         Contender("equal answers counted", CollisionAttack(random_state=seed)),
+        Contender(
+            "averaging of repeated queries",
+            AveragingAttack(boosting, n_queries=N_REPEATS),
+            if_repeats_differ=True,
+        ),
+        Contender("labels of varied records", LabelOnlyAttack(n_queries=N_VARIANTS)),
+        Contender("answers to slightly varied records", on_ladder),
+        Contender("labels of slightly varied records", labels),
     ]
-    if "repeated" in views:
-        averaging = AveragingAttack(boosting, n_queries=N_REPEATS)
-        found.append(Contender("averaging of repeated queries", averaging, "repeated", "repeated"))
-    if "varied" in views:
-        label_only = LabelOnlyAttack(n_queries=N_VARIANTS)
-        found.append(Contender("labels of varied records", label_only, "varied", "varied"))
-    if "ladder" in views:
-        n = views["ladder"]["repeats"].shape[1]
-        on_ladder = VariantsAttack(n, random_state=seed)
-        labels = VariantsAttack(n, labels_only=True, random_state=seed)
-        found += [
-            Contender("answers to slightly varied records", on_ladder, "ladder", "ladder"),
-            Contender("labels of slightly varied records", labels, "ladder", "ladder"),
-        ]
-    if "plain" in views:
+    if isinstance(target, OutputDefense):
         own = clone(target).set_params(estimator=None)
         found += [
-            Contender("network, not retrained", mim, "plain"),
-            Contender("network, not retrained, flipped", FlipAttack(mim), "plain"),
-            Contender("defense copied", AdversarialTrainingAttack(boosting, own), "plain"),
+            network("network, not retrained", seed, retrained=False),
+            network("network, not retrained, flipped", seed, FlipAttack, retrained=False),
+            Contender("defense copied", AdversarialTrainingAttack(boosting, own)),
         ]
     return found
 
 
-def full(seed, *, views, target, template):
-    """Return the standard attacks and those that judge each record against shadow models."""
-    found = standard(seed, views=views, target=target, template=template)
-    if "varied" in views:  # numeric records
-        found.append(Contender("quantile regression", QuantileAttack(random_state=seed)))
-    if template is not None:
-        shadow = {"estimator": template, "random_state": seed}
-        found += [
-            Contender("shadow models", ShadowAttack(**shadow)),
-            Contender("likelihood ratio (LiRA)", LiRAAttack(**shadow)),
-            Contender("population ratio (RMIA)", RMIAAttack(**shadow)),
-        ]
-    return found
+def network(name, seed, wrapper=None, **options):
+    """Return the paper's adversary as a contender, which is not run without torch."""
+    try:
+        from sklearn_aeppt.attacks import MIMAttack
+    except ImportError as error:
+        return Contender(name, not_run=str(error), **options)
+    attack = MIMAttack(max_epochs=30, random_state=seed)
+    return Contender(name, attack if wrapper is None else wrapper(attack), **options)
+
+
+def full(seed, *, target, X):
+    """Return the standard attacks and those that judge each record by how hard it is."""
+    name, regression = "quantile regression", QuantileRegressionAttack(random_state=seed)
+    reason = None if variation(X) is not None else "it reads the records as a dense numeric table"
+    return [
+        *standard(seed, target=target, X=X),
+        Contender(name, regression, not_run=reason),
+        Contender("shadow models", ShadowAttack(random_state=seed)),
+        Contender("likelihood ratio (LiRA)", LiRAAttack(random_state=seed)),
+        Contender("population ratio (RMIA)", RMIAAttack(random_state=seed)),
+    ]
 
 
 SUITES = {"quick": quick, "standard": standard, "full": full}
+
+
+def contenders(attacks, seed, *, target, X):
+    """Return the contenders of a suite, or of attacks that were handed in.
+
+    The latter are cloned, named, and seeded where they are not.
+    """
+    if isinstance(attacks, str):
+        if attacks not in SUITES:
+            raise ValueError(
+                f"attacks={attacks!r} is not a suite: choose from {', '.join(SUITES)}, or give a "
+                "list."
+            )
+        return SUITES[attacks](seed, target=target, X=X)
+    named = attacks.items() if isinstance(attacks, dict) else [(str(a), a) for a in attacks]
+    if not named:
+        raise ValueError(f"attacks={attacks!r} is empty: give attacks, or the name of a suite.")
+    rng = check_random_state(seed)
+    return [Contender(as_text(name), seed_unseeded(clone(attack), rng)) for name, attack in named]
 
 
 def shadow_template(target):
@@ -142,50 +158,3 @@ def shadow_template(target):
         return type(target)(**{**params, "estimator": inner})
     refittable = hasattr(target, "get_params") and not isinstance(target, Answers)
     return clone(target) if refittable else None
-
-
-def variation(X):
-    """Return how to vary records slightly: bit flips, noise, or None where they are no numbers."""
-    if hasattr(X, "iloc"):
-        kinds = {dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in X.dtypes}
-        values = X.to_numpy() if kinds <= set("fiub") else None
-    else:
-        values = X if isinstance(X, np.ndarray) and X.dtype.kind in "fiub" else None
-    if values is None or values.ndim != 2:
-        return None
-    if ((values == 0) | (values == 1)).all():
-        return BitFlips(min(0.5, 2 / values.shape[1]))
-    return GaussianNoise(0.1 * float(values.std()))
-
-
-def ladder(X):
-    """Return how to vary records at several scales, or None where nothing in them is a number."""
-    if sparse.issparse(X):
-        numbers, bits = X.dtype.kind in "fiub", (X.tocsr().data == 1).all()
-    else:
-        is_array = isinstance(X, np.ndarray) and X.ndim > 1 and X.dtype.kind in "fiub"
-        numbers = is_array or (hasattr(X, "iloc") and bool(numeric_columns(X)))
-        bits = isinstance(variation(X), BitFlips)
-    return NoiseLadder(flips=(1, 2) if bits else ()) if numbers else None
-
-
-def accepted(target, X, steps):
-    """Return those of the ways to vary records that the target can be asked about; warn of others.
-
-    A model of bits or codes may refuse fractions, as one-hot encoding does of unknown values.
-    """
-    few, rng = _safe_indexing(X, np.arange(2)), np.random.RandomState(0)
-    taken, refused = [], {}
-    for step in steps:
-        try:
-            target.predict_proba(step(few, rng))
-        except Exception as error:  # whatever a model or a service raises: it goes into the warning
-            refused[str(step)] = error
-        else:
-            taken.append(step)
-    if refused:
-        warnings.warn(
-            f"The target refuses some variants of records, which are not asked: {refused}.",
-            stacklevel=4,
-        )
-    return taken

@@ -1,14 +1,15 @@
 """Data of the paper: fetchers of the published files, and a generator in their regime."""
 
-from sklearn_aeppt.datasets._cifar import fetch_cifar100
-from sklearn_aeppt.datasets._purchase import make_purchase, purchase_classes
-from sklearn_aeppt.datasets._tables import fetch_location30, fetch_purchase100, fetch_texas100
+from sklearn_aeppt._lazy import lazy
 
-__all__ = [
-    "fetch_cifar100",
-    "fetch_location30",
-    "fetch_purchase100",
-    "fetch_texas100",
-    "make_purchase",
-    "purchase_classes",
-]
+#: Public name -> the module that it comes from.
+MODULES = {
+    "fetch_cifar100": "_cifar",
+    "fetch_location30": "_tables",
+    "fetch_purchase100": "_tables",
+    "fetch_texas100": "_tables",
+    "make_purchase": "_purchase",
+    "purchase_classes": "_purchase",
+}
+
+__getattr__, __dir__, __all__ = lazy(__name__, MODULES)

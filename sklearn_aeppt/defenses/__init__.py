@@ -1,28 +1,23 @@
-"""Defenses that the paper compares with or names.
+"""Defenses: classifiers whose confidences, or whose training, are to give away less.
 
-Those on the output follow the protocol of `AEPPTClassifier`; those in training are classifiers.
+Those on the output follow the protocol of `OutputDefense`; those in training are classifiers.
 """
 
-from sklearn_aeppt._simplex import to_simplex
-from sklearn_aeppt.defenses._base import OutputDefense
-from sklearn_aeppt.defenses._adversarial_regularization import (
-    AdversarialRegularizationClassifier,
-)
-from sklearn_aeppt.defenses._dropout import DropoutClassifier
-from sklearn_aeppt.defenses._memguard import MemGuardClassifier
-from sklearn_aeppt.defenses._rounding import RoundingClassifier
-from sklearn_aeppt.defenses._stacking import ModelStackingClassifier
-from sklearn_aeppt.defenses._temperature import TemperatureClassifier
-from sklearn_aeppt.defenses._top_k import TopKClassifier
+from sklearn_aeppt._lazy import lazy
 
-__all__ = [
-    "AdversarialRegularizationClassifier",
-    "DropoutClassifier",
-    "MemGuardClassifier",
-    "ModelStackingClassifier",
-    "OutputDefense",
-    "RoundingClassifier",
-    "TemperatureClassifier",
-    "TopKClassifier",
-    "to_simplex",
-]
+#: Public name -> the module that it comes from.
+MODULES = {
+    "AEPPTClassifier": "_aeppt",
+    "AdversarialRegularizationClassifier": "_adversarial_regularization",
+    "DropoutClassifier": "_dropout",
+    "EqualizedClassifier": "_equalized",
+    "MemGuardClassifier": "_memguard",
+    "ModelStackingClassifier": "_stacking",
+    "OutputDefense": "_base",
+    "RoundingClassifier": "_rounding",
+    "TemperatureClassifier": "_temperature",
+    "TopKClassifier": "_top_k",
+    "to_simplex": "._simplex",
+}
+
+__getattr__, __dir__, __all__ = lazy(__name__, MODULES)

@@ -3,13 +3,13 @@
 from numbers import Real
 from types import SimpleNamespace
 
-import torch
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
-from torch.nn import functional as F
 
-from sklearn_aeppt._mim import ARCHITECTURES, ThreeBranch, _Net
-from sklearn_aeppt.defenses._base import draw_members, split_by_mask
+from sklearn_aeppt._members import draw_members, split_by_mask
+from sklearn_aeppt._nets import torch
+from sklearn_aeppt._nets._three_branch import ARCHITECTURES, ThreeBranch
+from sklearn_aeppt._nets._training import Net
 from sklearn_aeppt.networks import NetworkClassifier
 
 
@@ -33,8 +33,8 @@ class AdversarialRegularizationClassifier(NetworkClassifier):
         Learning rate of the inference model's Adam.
     member_fraction : float in (0, 1), default=0.5
         Share of each class that trains the classifier; the rest are the reference records.
-    architecture, hidden, activation, dropout, weight_decay, lr, max_epochs, batch_size, device, \
-random_state, verbose
+    architecture, hidden_layer_sizes, activation, dropout, weight_decay, lr, max_epochs, \
+batch_size, device, random_state, verbose
         As in `NetworkClassifier`.
 
     References
@@ -48,7 +48,7 @@ random_state, verbose
     >>> from sklearn_aeppt.defenses import AdversarialRegularizationClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> net = AdversarialRegularizationClassifier(
-    ...     alpha=1.0, hidden=(32,), lr=0.01, max_epochs=50, random_state=0
+    ...     alpha=1.0, hidden_layer_sizes=(32,), lr=0.01, max_epochs=50, random_state=0
     ... )
     >>> net.fit(X, y).score(X, y) > 0.9
     True
@@ -68,7 +68,7 @@ random_state, verbose
         attack_lr=0.001,
         member_fraction=0.5,
         architecture="fully_connected",
-        hidden=(1024, 512, 256),
+        hidden_layer_sizes=(1024, 512, 256),
         activation="tanh",
         dropout=0.0,
         weight_decay=0.0,
@@ -81,7 +81,7 @@ random_state, verbose
     ):
         super().__init__(
             architecture,
-            hidden=hidden,
+            hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             dropout=dropout,
             weight_decay=weight_decay,
@@ -129,7 +129,7 @@ random_state, verbose
         return self._train(net, members.X, classes, members.y)
 
 
-class _AdversarialNet(_Net):
+class _AdversarialNet(Net):
     """skorch's net, whose every step is one of the inference model and one of the classifier."""
 
     def __init__(self, *args, alpha, attack_lr, reference, **kwargs):
@@ -155,12 +155,14 @@ class _AdversarialNet(_Net):
         logit = opponent.attack(torch.cat([p, p_other]), torch.cat([y, y_other]))
         member = (torch.arange(len(logit), device=logit.device) < len(X)).float()
         opponent.optimizer.zero_grad(set_to_none=True)
-        F.binary_cross_entropy_with_logits(logit, member).backward()
+        torch.nn.functional.binary_cross_entropy_with_logits(logit, member).backward()
         opponent.optimizer.step()
 
         self._set_training(True)
         logits = self.module_(X)
-        gain = F.logsigmoid(opponent.attack(torch.softmax(logits, dim=1), y)).mean()
+        gain = torch.nn.functional.logsigmoid(
+            opponent.attack(torch.softmax(logits, dim=1), y)
+        ).mean()
         loss = self.criterion_(logits, y) + self.alpha * gain
         self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()

@@ -4,21 +4,21 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from skorch.helper import SliceDict
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._keyed_noise import generator
-from sklearn_aeppt._mim import MIMAttack
-from sklearn_aeppt._simplex import to_simplex
-from sklearn_aeppt.defenses._base import OutputDefense
+from sklearn_aeppt._nets import torch
 from sklearn_aeppt._nets._perturbation import logit_gradient, perturb_block
 from sklearn_aeppt._seeding import seed_unseeded
+from sklearn_aeppt._simplex import to_simplex
+from sklearn_aeppt._slices import slice_dict
+from sklearn_aeppt.attacks._mim import MIMAttack
+from sklearn_aeppt.defenses._base import OutputDefense
 
 
 class AEPPTClassifier(OutputDefense):
@@ -163,10 +163,15 @@ class AEPPTClassifier(OutputDefense):
         """One number a record, for all iterations; none of the record's where they are fresh."""
         return int(self.query_noise == "consistent")
 
+    @property
+    def shows_probabilities(self):
+        """Whether rows sum to one; the paper's literal vectors do not."""
+        return self.normalize
+
     def _fit_defense(self, members, non_members):
         rng = check_random_state(self.random_state)
         proba = np.concatenate([members.proba, non_members.proba]).astype(np.float32)
-        view = SliceDict(proba=proba, label=proba.argmax(axis=1).astype(np.int64))
+        view = slice_dict(proba=proba, label=proba.argmax(axis=1).astype(np.int64))
         is_member = np.arange(len(proba)) < len(members.proba)
         substitute = self.substitute
         if substitute is None:
@@ -224,7 +229,7 @@ class AEPPTClassifier(OutputDefense):
                 for mim, rows in games:
                     drawn = None if draws is None else draws[rows]
                     shown = self._perturb_in_blocks(view["proba"][rows], drawn)
-                    seen = SliceDict(proba=shown, label=view["label"][rows])
+                    seen = slice_dict(proba=shown, label=view["label"][rows])
                     accuracy.append(balanced_accuracy_score(is_member[rows], mim.predict(seen)))
                 tried[step] = max(accuracy)
                 bar.update()

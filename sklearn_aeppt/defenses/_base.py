@@ -2,14 +2,12 @@
 
 import warnings
 from copy import deepcopy
-from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import (
-    _safe_indexing,
     assert_all_finite,
     check_consistent_length,
     check_random_state,
@@ -17,38 +15,30 @@ from sklearn.utils import (
 )
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 from tqdm.auto import tqdm
 
-from sklearn_aeppt import __version__
 from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._ask import ask, ask_labels
 from sklearn_aeppt._compat import check_feature_names, check_n_features, clone_parametrized
+from sklearn_aeppt._fitted import is_fitted
+from sklearn_aeppt._keyed_noise import SecretBytes, draw_key
+from sklearn_aeppt._members import draw_members, find_labels, split_by_mask, split_for_fitted
+from sklearn_aeppt._one_step import OneStep, is_twin_state
+from sklearn_aeppt._record_field import RecordField
+from sklearn_aeppt._simplex import check_proba
+from sklearn_aeppt._version import __version__
 from sklearn_aeppt.defenses._decision import (
     decide_by_argmax,
     keep_side,
     keep_threshold,
     own_threshold,
-    predicted_labels,
     stretch_around,
 )
-from sklearn_aeppt._fitted import is_fitted
-from sklearn_aeppt._keyed_noise import SecretBytes, draw_key
-from sklearn_aeppt._one_step import OneStep, is_twin_state
-from sklearn_aeppt.attacks._query import find_labels
-from sklearn_aeppt._record_field import RecordField
-from sklearn_aeppt._simplex import check_proba
 from sklearn_aeppt.defenses._record_grid import RecordGrid
 
-
-@dataclass
-class Records:
-    """Records of one side: as they came, their class labels or None, and what the model says."""
-
-    X: object
-    y: object = None
-    proba: object = None  # (n, K) confidences
-    label: object = None  # (n,) index of the true class, -1 for one the model does not know
-    draws: object = None  # (n, n_draws) numbers from U(0, 1) that belong to the records
+#: What messages call the answers of the wrapped model.
+PROBA, LABELS = "estimator.predict_proba(X)", "estimator.predict(X)"
 
 
 class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator):
@@ -73,6 +63,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
     }
 
     n_draws = 0  # numbers from U(0, 1) that each answer needs
+    shows_probabilities = True  # rows that sum to one
 
     @property
     def key(self):
@@ -144,7 +135,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             )
         sides = members, non_members
         for side in sides:
-            side.proba = self._ask(estimator, side.X)
+            side.proba = ask(estimator, side.X, source=PROBA)
             if side.y is not None:
                 side.label = find_labels(estimator.classes_, side.y)
         self._fit_decision(estimator, sides)
@@ -160,7 +151,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
     def _fit_decision(self, estimator, sides):
         """Note by what rule the model decides, and show confidences of that decision only."""
         self._threshold = own_threshold(estimator)
-        labels = [predicted_labels(estimator, side.X, side.proba) for side in sides]
+        labels = [ask_labels(estimator, side.X, side.proba, source=LABELS) for side in sides]
         self._asks_labels = self._threshold is None and any(
             (side.proba.argmax(axis=1) != label).any() for side, label in zip(sides, labels)
         )
@@ -234,19 +225,6 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             is_member = draw_members(y, self.member_fraction, rng)
         return split_by_mask(X, y, is_member, "is_member")
 
-    @staticmethod
-    def _ask(estimator, X):
-        proba = check_proba(
-            estimator.predict_proba(X),
-            source="estimator.predict_proba(X)",
-            n_classes=len(estimator.classes_),
-        )
-        if len(proba) != _num_samples(X):
-            raise ValueError(
-                f"estimator.predict_proba(X) has {len(proba)} rows for {_num_samples(X)} records."
-            )
-        return proba
-
     def perturb(self, proba, records=None):
         """Return what the defense shows in place of confidences made elsewhere.
 
@@ -295,8 +273,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
     def predict_proba(self, X):
         """Return the defended confidences, ndarray of shape (n, K), rows summing to one."""
         self._check_query(X)
-        proba = self._ask(self.estimator_, X)
-        label = predicted_labels(self.estimator_, X, proba) if self._asks_labels else None
+        proba = ask(self.estimator_, X, source=PROBA)
+        label = ask_labels(self.estimator_, X, proba, source=LABELS) if self._asks_labels else None
         if not self.n_draws:
             return self._perturb_in_blocks(self._decided(proba, label))
         draws = self._draws(proba, X, self.estimator_)
@@ -309,7 +287,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         rows, moved = self._grid.nearest(X)
         if not len(rows):
             return proba, label
-        there = self._ask(self.estimator_, moved)
+        there = ask(self.estimator_, moved, source=PROBA)
         if self._threshold is None:
             asked = proba[rows].argmax(axis=1) if label is None else label[rows]
             there = decide_by_argmax(there, asked)
@@ -332,9 +310,9 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         """
         self._check_query(X)
         if self._asks_labels:
-            label = predicted_labels(self.estimator_, X, None)
+            label = ask_labels(self.estimator_, X, None, source=LABELS)
         else:
-            label = self._decided(self._ask(self.estimator_, X), None).argmax(axis=1)
+            label = self._decided(ask(self.estimator_, X, source=PROBA), None).argmax(axis=1)
         return np.asarray(self.classes_)[label]
 
     def _check_query(self, X):
@@ -396,85 +374,3 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
                 tags.classifier_tags.multi_class = wrapped.classifier_tags.multi_class
                 tags.classifier_tags.poor_score = wrapped.classifier_tags.poor_score
         return tags
-
-
-def split_for_fitted(X, y, is_member):
-    """Tell members from non-members by the form of the call; never by a guess."""
-    if is_member is not None:
-        return split_by_mask(X, y, is_member, "is_member")
-    if y is None:
-        raise ValueError(
-            "The estimator is fitted, so fit requires y to be passed, but the target y is None: "
-            "call fit(X_mem, X_non), or fit(X, membership) with a boolean mask."
-        )
-    if _ndim(y) > 1:
-        return check_two_sets(X, y)
-    if not _is_boolean(y):
-        raise ValueError(
-            "The estimator is fitted and the second argument is one-dimensional but not boolean, "
-            f"such as {np.asarray(y, dtype=object)[:3].tolist()}: it could be class labels. Give "
-            "a boolean mask that is true for members, or two-dimensional non-members, or class "
-            "labels together with is_member=mask. For texts and other one-dimensional records, "
-            "put both sides into X and give the mask."
-        )
-    return split_by_mask(X, None, y, "the membership mask")
-
-
-def split_by_mask(X, y, mask, name):
-    """Return (members, non_members) as `Records` out of one table."""
-    if _ndim(mask) != 1 or not _is_boolean(mask):
-        raise ValueError(
-            f"{name} must be a one-dimensional boolean mask over the rows of X, true for members, "
-            f"got {str(mask)[:80]!r}: compare it with the member's value, as in is_member == 1."
-        )
-    mask = np.asarray(mask, dtype=bool)
-    X, y, _ = indexable(X, y, mask)
-    if mask.all() or not mask.any():
-        raise ValueError(
-            f"{name} must name members and leave non-members, got {mask.sum()} members out of "
-            f"n_samples={len(mask)}: the defense is fitted on both."
-        )
-    return tuple(
-        Records(_safe_indexing(X, rows), None if y is None else _safe_indexing(y, rows))
-        for rows in (np.flatnonzero(mask), np.flatnonzero(~mask))
-    )
-
-
-def check_two_sets(X_mem, X_non):
-    """Return (members, non_members) as `Records` out of two tables of the same columns."""
-    for name, X in (("X_mem", X_mem), ("X_non", X_non)):
-        if _num_samples(X) == 0:
-            raise ValueError(f"{name} is empty, 0 sample(s): the defense is fitted on both sides.")
-    shapes = [np.shape(X)[1:] if hasattr(X, "shape") else None for X in (X_mem, X_non)]
-    if None not in shapes and shapes[0] != shapes[1]:
-        raise ValueError(
-            f"X_mem has records of shape {shapes[0]} and X_non of shape {shapes[1]}: give both "
-            "sides the same columns."
-        )
-    columns = [list(getattr(X, "columns", [])) for X in (X_mem, X_non)]
-    if columns[0] != columns[1]:
-        differing = sorted(set(map(str, columns[0])) ^ set(map(str, columns[1])))[:5]
-        raise ValueError(
-            f"X_mem and X_non have different columns or another order of them ({differing}): give "
-            "both sides the same columns, as in X_non[X_mem.columns]."
-        )
-    return Records(X_mem), Records(X_non)
-
-
-def draw_members(y, fraction, rng):
-    """Return a boolean mask of `fraction` of each class, at least one record of each."""
-    mask = np.zeros(len(y), dtype=bool)
-    for label in np.unique(y):
-        rows = rng.permutation(np.flatnonzero(y == label))
-        mask[rows[: max(1, round(fraction * len(rows)))]] = True
-    return mask
-
-
-def _ndim(y):
-    return y.ndim if hasattr(y, "ndim") else 2 if isinstance(y, dict) else np.ndim(y)
-
-
-def _is_boolean(y):
-    y = np.asarray(y)
-    # pandas' nullable booleans and lists out of a frame come as objects
-    return y.dtype == bool or (y.dtype == object and all(isinstance(v, bool) for v in y))

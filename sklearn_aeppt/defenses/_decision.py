@@ -6,39 +6,17 @@ be two looks at one record, and no defense of the second could equalize both.
 """
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import column_or_1d
 
-from sklearn_aeppt.attacks._query import find_labels
-
-
-def predicted_labels(estimator, X, proba):
-    """Return the index into ``classes_`` of each prediction, int64 of shape (n,).
-
-    A model without ``predict`` decides by the argmax of its confidences `proba`.
-
-    Raises
-    ------
-    ValueError
-        If a prediction is not one of ``classes_``.
-    """
-    if not hasattr(estimator, "predict"):
-        return proba.argmax(axis=1)
-    said = estimator.predict(X)
-    said = column_or_1d(said if hasattr(said, "shape") else np.asarray(said))
-    label = find_labels(estimator.classes_, said)
-    if (label < 0).any():
-        raise ValueError(
-            f"estimator.predict(X) answers {np.asarray(said)[label < 0][0]!r}, which is not in "
-            "its classes_: fix the model before defending it."
-        )
-    return label
+from sklearn_aeppt._members import find_labels
 
 
 def own_threshold(estimator):
     """Return (threshold, index of the positive class) of a model that decides by one, or None."""
+    # of `fit` alone: whoever loads a defense to be asked does not wait for these
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+    from sklearn.pipeline import Pipeline
+
     while isinstance(estimator, (FrozenEstimator, Pipeline)):
         estimator = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator[-1]
     if isinstance(estimator, TunedThresholdClassifierCV):

@@ -14,8 +14,8 @@ class DropoutClassifier(NetworkClassifier):
     ----------
     dropout : float in [0, 1), default=0.5
         Share of the activations dropped in training.
-    architecture, hidden, activation, weight_decay, lr, max_epochs, batch_size, device, \
-random_state, verbose
+    architecture, hidden_layer_sizes, activation, weight_decay, lr, max_epochs, batch_size, \
+device, random_state, verbose
         As in `NetworkClassifier`.
 
     References
@@ -27,7 +27,9 @@ random_state, verbose
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_aeppt.defenses import DropoutClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> net = DropoutClassifier(0.2, hidden=(32,), lr=0.01, max_epochs=50, random_state=0)
+    >>> net = DropoutClassifier(
+    ...     0.2, hidden_layer_sizes=(32,), lr=0.01, max_epochs=50, random_state=0
+    ... )
     >>> net.fit(X, y).score(X, y) > 0.9
     True
     """
@@ -37,7 +39,7 @@ random_state, verbose
         dropout=0.5,
         *,
         architecture="fully_connected",
-        hidden=(1024, 512, 256),
+        hidden_layer_sizes=(1024, 512, 256),
         activation="tanh",
         weight_decay=0.0,
         lr=0.0001,
@@ -49,7 +51,7 @@ random_state, verbose
     ):
         super().__init__(
             architecture,
-            hidden=hidden,
+            hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             dropout=dropout,
             weight_decay=weight_decay,

@@ -10,12 +10,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt import _certificate
+from sklearn_aeppt._one_step import as_fitted
+from sklearn_aeppt.defenses import _certificate
+from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.defenses._bins import N_QUANTILES, bin_contents, find_bins, quantile_edges
 from sklearn_aeppt.defenses._label_groups import group_labels
-from sklearn_aeppt._one_step import as_fitted
 from sklearn_aeppt.defenses._other_classes import OTHER_CLASSES, ranking_is_safe
-from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.defenses._transport import equalizing_map
 
 BOUND_LEVEL = 0.95  # at which advantage_bound_ holds

@@ -3,17 +3,17 @@
 from numbers import Integral, Real
 
 import numpy as np
-import torch
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
-from skorch.helper import SliceDict
 
-from sklearn_aeppt._mim import MIMAttack
-from sklearn_aeppt._simplex import to_simplex
-from sklearn_aeppt.defenses._base import OutputDefense
+from sklearn_aeppt._nets import torch
 from sklearn_aeppt._nets._perturbation import logit_gradient
 from sklearn_aeppt._seeding import seed_unseeded
+from sklearn_aeppt._simplex import to_simplex
+from sklearn_aeppt._slices import slice_dict
+from sklearn_aeppt.attacks._mim import MIMAttack
+from sklearn_aeppt.defenses._base import OutputDefense
 
 
 class MemGuardClassifier(OutputDefense):
@@ -129,7 +129,7 @@ class MemGuardClassifier(OutputDefense):
     def _fit_defense(self, members, non_members):
         rng = check_random_state(self.random_state)
         proba = np.concatenate([members.proba, non_members.proba]).astype(np.float32)
-        view = SliceDict(proba=proba, label=proba.argmax(axis=1).astype(np.int64))
+        view = slice_dict(proba=proba, label=proba.argmax(axis=1).astype(np.int64))
         classifier = self.defense_classifier
         classifier = MIMAttack("substitute") if classifier is None else clone(classifier)
         is_member = np.arange(len(proba)) < len(members.proba)

@@ -1,9 +1,8 @@
 """Three ways to show the other classes beside an equalized confidence, and what a ranking tells."""
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from sklearn_aeppt._simplex import falling_order, shares
 
 #: AUC that the ranking of the other classes may add to the label before the template replaces it.
 RANKING_MAY_TELL = 0.01
@@ -78,6 +77,11 @@ def ranking_is_safe(members, non_members):
     members, non_members : Records
         With confidences, and true labels or None.
     """
+    # of `fit` alone: whoever loads a defense to be asked does not wait for these
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
     sides = members, non_members
     if any(s.label is None or len(s.proba) < ENOUGH_TO_TELL for s in sides):
         return False
@@ -102,24 +106,3 @@ def ranking_is_safe(members, non_members):
         score = cross_val_predict(attack, seen, is_member, cv=folds, method="decision_function")
         auc.append(roc_auc_score(is_member, score))
     return auc[1] - auc[0] <= RANKING_MAY_TELL
-
-
-def falling_order(values):
-    """Return the columns of each row of float32 values >= 0, greatest first, equals in order.
-
-    The bits of such floats are in their order, so that one fast sort of (bits, column) as
-    integers does; numpy's stable argsort takes four times as long.
-    """
-    bits = (values + np.float32(0)).view(np.uint32)  # no -0.0: its bits are great
-    keys = (~bits).astype(np.uint64)  # the greatest is the least
-    keys <<= np.uint64(32)
-    keys |= np.arange(values.shape[1], dtype=np.uint64)
-    keys.sort(axis=1)
-    keys &= np.uint64(0xFFFFFFFF)
-    return keys.astype(np.intp, copy=False)
-
-
-def shares(values):
-    """Return rows divided by their sums; a row of zeros becomes uniform."""
-    total = values.sum(axis=1, keepdims=True)
-    return np.where(total > 0, values / np.where(total > 0, total, 1), 1 / max(values.shape[1], 1))

@@ -7,26 +7,19 @@ sign does not start a formula, long names are shortened, and a character that th
 drawn as its escape.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sklearn_aeppt.displays._class_cdf import ClassCdfDisplay
-    from sklearn_aeppt.displays._iteration_loss import IterationLossDisplay
-    from sklearn_aeppt.displays._membership_roc import MembershipRocDisplay
-    from sklearn_aeppt.displays._perturbation import PerturbationDisplay
-    from sklearn_aeppt.displays._tradeoff import TradeoffDisplay
+from sklearn_aeppt._lazy import lazy
 
-__all__ = [
-    "ClassCdfDisplay",
-    "IterationLossDisplay",
-    "MembershipRocDisplay",
-    "PerturbationDisplay",
-    "TradeoffDisplay",
-]
+if TYPE_CHECKING:  # a type checker does not see lazy names
+    from sklearn_aeppt.displays._class_cdf import ClassCdfDisplay as ClassCdfDisplay
+    from sklearn_aeppt.displays._iteration_loss import IterationLossDisplay as IterationLossDisplay
+    from sklearn_aeppt.displays._membership_roc import MembershipRocDisplay as MembershipRocDisplay
+    from sklearn_aeppt.displays._perturbation import PerturbationDisplay as PerturbationDisplay
+    from sklearn_aeppt.displays._tradeoff import TradeoffDisplay as TradeoffDisplay
 
-# Names are imported when they are asked for, as in scikit-learn's own `__init__`.
-_MODULES = {
+#: Public name -> the module that it comes from.
+MODULES = {
     "ClassCdfDisplay": "_class_cdf",
     "IterationLossDisplay": "_iteration_loss",
     "MembershipRocDisplay": "_membership_roc",
@@ -34,12 +27,4 @@ _MODULES = {
     "TradeoffDisplay": "_tradeoff",
 }
 
-
-def __dir__() -> list[str]:
-    return __all__
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy(__name__, MODULES)

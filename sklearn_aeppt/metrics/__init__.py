@@ -6,47 +6,33 @@ scikit-learn's own (``balanced_accuracy_score``, ``precision_score``, ``recall_s
 ``roc_auc_score``).
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sklearn_aeppt.metrics._epsilon import epsilon_lower_bound
+from sklearn_aeppt._lazy import lazy
+
+if TYPE_CHECKING:  # a type checker does not see lazy names
+    from sklearn_aeppt.metrics._epsilon import epsilon_lower_bound as epsilon_lower_bound
     from sklearn_aeppt.metrics._intervals import (
-        balanced_accuracy_interval,
-        bootstrap_interval,
-        clopper_pearson,
+        balanced_accuracy_interval as balanced_accuracy_interval,
     )
-    from sklearn_aeppt.metrics._output import expected_calibration_error, perturbation_size
-    from sklearn_aeppt.metrics._per_class import per_class_report
-    from sklearn_aeppt.metrics._rates import (
-        counts_at_thresholds,
-        label_only_floor,
-        membership_advantage,
-        tnr_at_fnr,
-        tpr_at_fpr,
+    from sklearn_aeppt.metrics._intervals import bootstrap_interval as bootstrap_interval
+    from sklearn_aeppt.metrics._intervals import clopper_pearson as clopper_pearson
+    from sklearn_aeppt.metrics._output import (
+        expected_calibration_error as expected_calibration_error,
     )
-    from sklearn_aeppt.metrics._scorers import aeppt_refit, attack_scorer, perturbation_scorer
+    from sklearn_aeppt.metrics._output import perturbation_size as perturbation_size
+    from sklearn_aeppt.metrics._per_class import per_class_report as per_class_report
+    from sklearn_aeppt.metrics._rates import counts_at_thresholds as counts_at_thresholds
+    from sklearn_aeppt.metrics._rates import label_only_floor as label_only_floor
+    from sklearn_aeppt.metrics._rates import membership_advantage as membership_advantage
+    from sklearn_aeppt.metrics._rates import tnr_at_fnr as tnr_at_fnr
+    from sklearn_aeppt.metrics._rates import tpr_at_fpr as tpr_at_fpr
+    from sklearn_aeppt.metrics._scorers import aeppt_refit as aeppt_refit
+    from sklearn_aeppt.metrics._scorers import attack_scorer as attack_scorer
+    from sklearn_aeppt.metrics._scorers import perturbation_scorer as perturbation_scorer
 
-__all__ = [
-    "aeppt_refit",
-    "attack_scorer",
-    "balanced_accuracy_interval",
-    "bootstrap_interval",
-    "clopper_pearson",
-    "counts_at_thresholds",
-    "epsilon_lower_bound",
-    "expected_calibration_error",
-    "label_only_floor",
-    "membership_advantage",
-    "per_class_report",
-    "perturbation_scorer",
-    "perturbation_size",
-    "tnr_at_fnr",
-    "tpr_at_fpr",
-]
-
-# Names are imported when they are asked for, as in scikit-learn's own `__init__`.
-_MODULES = {
+#: Public name -> the module that it comes from.
+MODULES = {
     "aeppt_refit": "_scorers",
     "attack_scorer": "_scorers",
     "balanced_accuracy_interval": "_intervals",
@@ -64,12 +50,4 @@ _MODULES = {
     "tpr_at_fpr": "_rates",
 }
 
-
-def __dir__() -> list[str]:
-    return __all__
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy(__name__, MODULES)

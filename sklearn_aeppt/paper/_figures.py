@@ -6,8 +6,8 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_aeppt.defenses import RoundingClassifier, TemperatureClassifier, TopKClassifier
 from sklearn_aeppt.displays import ClassCdfDisplay, IterationLossDisplay, PerturbationDisplay
-from sklearn_aeppt.paper._tables import STEPS, mims
 from sklearn_aeppt.metrics import perturbation_size
+from sklearn_aeppt.paper._tables import STEPS, mims
 
 
 def figure4(game, figure):

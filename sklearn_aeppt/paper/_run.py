@@ -1,20 +1,49 @@
 """Runs the paper's tables and figures over seeds, and draws them."""
 
+from functools import partial
 from inspect import signature
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from sklearn_aeppt.experiments import paper_figures, paper_tables
+from sklearn_aeppt.paper import EXPERIMENTS, _figures, _tables
+from sklearn_aeppt.paper._experiments import find, run_experiment, summary
 from sklearn_aeppt.paper._targets import Game
-from examples.studies.protection import summary
 
 CLASSES = (2, 10, 20, 50, 100)
+COMMAND = "sklearn-aeppt experiment"
 HEADLINE = ("table2", "table3", "table4")  # three seeds unless told; one for the others
 FACTS = ("data", "seed", "members", "non-members")
 TELLING = (
     "classes", "step", "defense", "MIM", "adaptive attack", "share", "shown", "iteration", "record",
 )  # fmt: skip
+
+
+def run_paper(name, **options):
+    """Run one of `EXPERIMENTS` and write its figures, see `run_experiment`.
+
+    Parameters
+    ----------
+    name : str
+    scale, seed, out
+        As `run_experiment`.
+    data : path-like or None, default=None
+        ``data_home`` of the fetchers, or the folder of the baskets.
+    dataset : str or None, default=None
+        "make_purchase" (None), "cifar100", "purchase100", "baskets", "location30" or "texas100".
+    members : int or None, default=None
+        How many; None is the data set's full scale.
+    seeds : int or None, default=None
+        How many; None is three for tables 2 to 4, else one.
+
+    Returns
+    -------
+    result : dict
+        What was written to the JSON file.
+    """
+    play = partial(run, find(name, EXPERIMENTS))
+    # they share their targets and defenders, so the cache stays
+    return run_experiment(name, play, f"{COMMAND} {name}", cache=".paper", **options)
 
 
 def run(
@@ -38,7 +67,7 @@ def run(
     seeds : int or None
         How many; None is three for the headline tables and one for the others and for "smoke".
     """
-    play = getattr(paper_tables if name.startswith("table") else paper_figures, name)
+    play = getattr(_tables if name.startswith("table") else _figures, name)
     if seeds is None:
         seeds = 3 if name in HEADLINE and scale == "paper" else 1
     classes = (None,)

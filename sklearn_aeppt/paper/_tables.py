@@ -4,13 +4,13 @@ import time
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
-from skorch.helper import SliceDict
 
 from sklearn_aeppt import AEPPTClassifier
+from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
-    BoostingAttack,
     FlipAttack,
+    GradientBoostingAttack,
     MIMAttack,
     RoundingAttack,
 )
@@ -49,7 +49,7 @@ def table3(game):
 
 def table4(game):
     """The fixed MIM0, a retrained attacker and the perturbation's size for each step size."""
-    boosting, p = BoostingAttack(random_state=game.seed), game.plain["proba"]
+    boosting, p = GradientBoostingAttack(random_state=game.seed), game.plain["proba"]
     for step in (0.0, *STEPS):
         view = game.plain if step == 0 else game.show(game.defend(step_size=step))
         q = view["proba"]
@@ -82,7 +82,7 @@ def mims(game):
     known = game.known
     strangers = known[~game.is_member[known]]
     rows = np.random.default_rng(game.seed).integers(len(game.foreign), size=len(strangers))
-    view = SliceDict(proba=game.plain["proba"].copy(), label=game.plain["label"].copy())
+    view = slice_dict(proba=game.plain["proba"].copy(), label=game.plain["label"].copy())
     view["proba"][strangers] = game.foreign[rows]
     view["label"][strangers] = game.foreign[rows].argmax(axis=1)
     found["MIM3 (other data)"] = game.attacker(view)
@@ -118,7 +118,7 @@ def table8(game):
         "adversarial training": game.attacker(attack=AdversarialTrainingAttack(mim, own)),
         "rounding, retrained": game.attacker(shown, RoundingAttack(mim)),
         "MIM0, retrained": game.attacker(shown),
-        "boosting, retrained": game.attacker(shown, BoostingAttack(random_state=game.seed)),
+        "boosting, retrained": game.attacker(shown, GradientBoostingAttack(random_state=game.seed)),
     }
     for name, attack in attackers.items():
         yield {**game.target, "adaptive attack": name, **game.judge(attack, shown)}

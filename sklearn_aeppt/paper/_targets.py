@@ -1,5 +1,8 @@
 """The paper's setting: its target networks, its defender and its adversary, each made once."""
 
+import zipfile
+import zlib
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -9,13 +12,13 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import balanced_accuracy_score, precision_score, recall_score
 from sklearn.model_selection import train_test_split
-from skorch.helper import SliceDict
 
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._records import number_records
 from sklearn_aeppt._remember import open_memory, remembered
-from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, query
+from sklearn_aeppt._slices import slice_dict
+from sklearn_aeppt.attacks import GradientBoostingAttack, MIMAttack, query
 from sklearn_aeppt.datasets import (
     fetch_cifar100,
     fetch_location30,
@@ -24,9 +27,11 @@ from sklearn_aeppt.datasets import (
     make_purchase,
     purchase_classes,
 )
-from examples.studies._data import ALEXNET, open_arrays
 from sklearn_aeppt.metrics import label_only_floor, perturbation_size
 from sklearn_aeppt.networks import NetworkClassifier
+
+#: The paper's AlexNet for images of 32 by 32.
+ALEXNET = {"architecture": "alexnet", "activation": "relu", "lr": 0.001, "batch_size": 64}
 
 #: Dataset -> members at scale "paper". The paper's columns are the first two; "baskets" are the
 #: whole Walmart baskets by Purchase-100's recipe: the 600 most bought products, k-means classes.
@@ -37,7 +42,7 @@ MEMBERS = {
 FETCH = {
     "purchase100": fetch_purchase100, "texas100": fetch_texas100, "location30": fetch_location30,
 }  # fmt: skip
-SMOKE = {"hidden": (64,), "lr": 0.01, "max_epochs": 20}
+SMOKE = {"hidden_layer_sizes": (64,), "lr": 0.01, "max_epochs": 20}
 
 
 class Game:
@@ -138,7 +143,7 @@ class Game:
     def outcome(self, view):
         """Return the fixed MIM0, who retrains, and the perturbation's size."""
         p, q = self.plain["proba"], view["proba"]
-        boosting = BoostingAttack(random_state=self.seed)
+        boosting = GradientBoostingAttack(random_state=self.seed)
         return {
             "fixed MIM0": self.judge(self.attacker(), view)["accuracy"],
             "MIM0 retrained": self.judge(self.attacker(view), view)["accuracy"],
@@ -199,6 +204,19 @@ def records(dataset, n, n_classes, seed, data):
     return X[rows[:half]], y[rows[:half]], X[rows[half:]], y[rows[half:]]
 
 
+@contextmanager
+def open_arrays(file):
+    """Open an ``.npz`` file; what is wrong with it is said by its name."""
+    broken = (LookupError, TypeError, ValueError, EOFError, zlib.error, zipfile.BadZipFile)
+    try:
+        with Path(file).open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+            yield arrays
+    except broken as error:
+        raise ValueError(
+            f"{file} is damaged, or not what it should be ({error}): unpack or fetch it again."
+        ) from error
+
+
 def walmart_baskets(folder, n_products=600):
     """Return distinct whole baskets over the most bought products, (n, n_products) uint8."""
     if folder is None or not (Path(folder) / "walmart37.npz").exists():
@@ -227,4 +245,4 @@ def fit_aeppt(model, p, y, is_member, params, substitute):
 
 def fit_attack(attack, rows, is_member):
     """Return a fitted attack; the unit of the cache."""
-    return clone(attack).fit(SliceDict(**rows), is_member)
+    return clone(attack).fit(slice_dict(**rows), is_member)

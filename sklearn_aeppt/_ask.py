@@ -1,0 +1,87 @@
+"""The one place that asks a target: checked confidences, and labels as indices of its classes.
+
+A target is any object with ``predict_proba`` and ``classes_``. What is wrong with its predictions
+is found here, before anything is attacked, defended or drawn.
+"""
+
+import numpy as np
+from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+
+from sklearn_aeppt._members import find_labels
+from sklearn_aeppt._simplex import check_proba
+
+
+def check_ready(target):
+    """Refuse a target that cannot be asked; one without ``fit`` is fitted elsewhere."""
+    if not hasattr(target, "predict_proba"):
+        raise TypeError(f"target={target!r} has no predict_proba to attack.")
+    if hasattr(target, "fit"):
+        check_is_fitted(target)
+    if not hasattr(target, "classes_"):
+        raise TypeError(
+            f"target={target!r} has no classes_: give it the labels of its columns, in their order."
+        )
+
+
+def ask(target, X, *, source="target.predict_proba(X)", sums=True):
+    """Return a target's confidences for records, float of shape (n, K), checked.
+
+    Parameters
+    ----------
+    target : fitted classifier
+    X : records
+    source : str
+        What messages call the confidences.
+    sums : bool
+        Whether rows must sum to one.
+
+    Raises
+    ------
+    ValueError
+        If there is not one finite, nonnegative column for each class, if rows do not sum to one,
+        or if there is not one row for each record.
+    """
+    proba = check_proba(
+        target.predict_proba(X),
+        source=source,
+        n_classes=len(target.classes_),
+        sums=sums,
+    )
+    if len(proba) != _num_samples(X):
+        raise ValueError(f"{source} has {len(proba)} rows for {_num_samples(X)} records.")
+    return proba
+
+
+def ask_as_attacker(target, X):
+    """Return what a target shows of records, as `ask` does.
+
+    A defense may release vectors that do not sum to one on purpose, as the paper's literal method
+    does; its ``shows_probabilities`` is false then.
+    """
+    return ask(target, X, sums=getattr(target, "shows_probabilities", True))
+
+
+def ask_labels(target, X, proba, *, source="target.predict(X)"):
+    """Return the index into ``classes_`` of each predicted label, int64 of shape (n,).
+
+    ``predict`` may return labels in one column or in a list. A target without it decides by the
+    argmax of its confidences `proba`.
+
+    Raises
+    ------
+    ValueError
+        If a label is not one of ``classes_``, or if there is not one for each record.
+    """
+    if not hasattr(target, "predict"):
+        return proba.argmax(axis=1).astype(np.int64)
+    said = target.predict(X)
+    said = column_or_1d(said if hasattr(said, "shape") else np.asarray(said))
+    if len(said) != _num_samples(X):
+        raise ValueError(f"{source} has {len(said)} labels for {_num_samples(X)} records.")
+    label = find_labels(target.classes_, said)
+    if (label < 0).any():
+        raise ValueError(
+            f"{source} returns {np.asarray(said)[label < 0][0]!r}, which is not in classes_: fix "
+            "the model first."
+        )
+    return label

@@ -1,0 +1,109 @@
+"""Who is a member: the forms of `fit`, told apart by the form of the call, never by a guess."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.validation import _num_samples
+
+
+@dataclass
+class Records:
+    """Records of one side: as they came, their class labels or None, and what the model says."""
+
+    X: object
+    y: object = None
+    proba: object = None  # (n, K) confidences
+    label: object = None  # (n,) index of the true class, -1 for one the model does not know
+    draws: object = None  # (n, n_draws) numbers from U(0, 1) that belong to the records
+
+
+def split_for_fitted(X, y, is_member):
+    """Tell members from non-members by the form of the call; never by a guess."""
+    if is_member is not None:
+        return split_by_mask(X, y, is_member, "is_member")
+    if y is None:
+        raise ValueError(
+            "The estimator is fitted, so fit requires y to be passed, but the target y is None: "
+            "call fit(X_mem, X_non), or fit(X, membership) with a boolean mask."
+        )
+    if _ndim(y) > 1:
+        return check_two_sets(X, y)
+    if not _is_boolean(y):
+        raise ValueError(
+            "The estimator is fitted and the second argument is one-dimensional but not boolean, "
+            f"such as {np.asarray(y, dtype=object)[:3].tolist()}: it could be class labels. Give "
+            "a boolean mask that is true for members, or two-dimensional non-members, or class "
+            "labels together with is_member=mask. For texts and other one-dimensional records, "
+            "put both sides into X and give the mask."
+        )
+    return split_by_mask(X, None, y, "the membership mask")
+
+
+def split_by_mask(X, y, mask, name):
+    """Return (members, non_members) as `Records` out of one table."""
+    if _ndim(mask) != 1 or not _is_boolean(mask):
+        raise ValueError(
+            f"{name} must be a one-dimensional boolean mask over the rows of X, true for members, "
+            f"got {str(mask)[:80]!r}: compare it with the member's value, as in is_member == 1."
+        )
+    mask = np.asarray(mask, dtype=bool)
+    X, y, _ = indexable(X, y, mask)
+    if mask.all() or not mask.any():
+        raise ValueError(
+            f"{name} must name members and leave non-members, got {mask.sum()} members out of "
+            f"n_samples={len(mask)}: the defense is fitted on both."
+        )
+    return tuple(
+        Records(_safe_indexing(X, rows), None if y is None else _safe_indexing(y, rows))
+        for rows in (np.flatnonzero(mask), np.flatnonzero(~mask))
+    )
+
+
+def check_two_sets(X_mem, X_non):
+    """Return (members, non_members) as `Records` out of two tables of the same columns."""
+    for name, X in (("X_mem", X_mem), ("X_non", X_non)):
+        if _num_samples(X) == 0:
+            raise ValueError(f"{name} is empty, 0 sample(s): the defense is fitted on both sides.")
+    shapes = [np.shape(X)[1:] if hasattr(X, "shape") else None for X in (X_mem, X_non)]
+    if None not in shapes and shapes[0] != shapes[1]:
+        raise ValueError(
+            f"X_mem has records of shape {shapes[0]} and X_non of shape {shapes[1]}: give both "
+            "sides the same columns."
+        )
+    columns = [list(getattr(X, "columns", [])) for X in (X_mem, X_non)]
+    if columns[0] != columns[1]:
+        differing = sorted(set(map(str, columns[0])) ^ set(map(str, columns[1])))[:5]
+        raise ValueError(
+            f"X_mem and X_non have different columns or another order of them ({differing}): give "
+            "both sides the same columns, as in X_non[X_mem.columns]."
+        )
+    return Records(X_mem), Records(X_non)
+
+
+def draw_members(y, fraction, rng):
+    """Return a boolean mask of `fraction` of each class, at least one record of each."""
+    mask = np.zeros(len(y), dtype=bool)
+    for label in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == label))
+        mask[rows[: max(1, round(fraction * len(rows)))]] = True
+    return mask
+
+
+def find_labels(classes, y):
+    """Return the int64 index into `classes` of every label in `y`, -1 where it is not there."""
+    classes, y = np.asarray(classes), np.asarray(y)
+    order = np.argsort(classes)
+    place = np.searchsorted(classes, y, sorter=order).clip(max=len(classes) - 1)
+    index = order[place].astype(np.int64)
+    return np.where(classes[index] == y, index, -1)
+
+
+def _ndim(y):
+    return y.ndim if hasattr(y, "ndim") else 2 if isinstance(y, dict) else np.ndim(y)
+
+
+def _is_boolean(y):
+    y = np.asarray(y)
+    # pandas' nullable booleans and lists out of a frame come as objects
+    return y.dtype == bool or (y.dtype == object and all(isinstance(v, bool) for v in y))
