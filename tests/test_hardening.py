@@ -183,7 +183,7 @@ def test_hard_metrics_are_rates_or_refusals(y, data, rate):
         (lambda: metrics.tnr_at_fnr(y, score, rate), both and 0 <= rate <= 1),
         (lambda: metrics.membership_advantage(y, score > 0), both),
         (lambda: metrics.epsilon_lower_bound(y, score, random_state=0), both),
-        (lambda: metrics.attack_accuracy_interval(y, score > 0)[0], both),
+        (lambda: metrics.balanced_accuracy_interval(y, score > 0)[0], both),
     ):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r".*fpr|.*fnr|.*non-members|.*members")

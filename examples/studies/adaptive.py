@@ -17,7 +17,7 @@ from sklearn_aeppt.attacks import (
     RoundingAttack,
     query,
 )
-from sklearn_aeppt.metrics import attack_accuracy_interval, label_only_floor
+from sklearn_aeppt.metrics import balanced_accuracy_interval, label_only_floor
 from sklearn_aeppt.paper._experiments import summary
 
 
@@ -55,7 +55,7 @@ def run(scale="paper", seed=0, data=None):
         for attacker, (attack, learned, asked) in tqdm(attackers.items(), desc=f"{name}, {s}"):
             attack.fit(learned[known], is_member[known])
             said = attack.predict(asked[scored])
-            low, high = attack_accuracy_interval(is_member[scored], said)
+            low, high = balanced_accuracy_interval(is_member[scored], said)
             rows.append(
                 {
                     "data": f"{name}: {attacker}",

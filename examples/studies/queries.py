@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from examples.studies._data import games
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.audit._views import variation
-from sklearn_aeppt.metrics import attack_accuracy_interval, label_only_floor
+from sklearn_aeppt.metrics import balanced_accuracy_interval, label_only_floor
 from sklearn_aeppt.paper._experiments import summary
 
 N_SCORED = 2000  # records in all; each is asked a thousand times
@@ -96,6 +96,6 @@ def attack(answers, label, is_member, seed):
     F = np.hstack(looks)
     boosting = HistGradientBoostingClassifier(max_iter=60, random_state=seed)
     said = boosting.fit(F[known], is_member[known]).predict(F[scored])
-    low, high = attack_accuracy_interval(is_member[scored], said)
+    low, high = balanced_accuracy_interval(is_member[scored], said)
     accuracy = float(balanced_accuracy_score(is_member[scored], said))
     return {"accuracy": accuracy, "low": low, "high": high}
