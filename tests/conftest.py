@@ -15,6 +15,11 @@ from sklearn.neural_network import MLPClassifier
 collect_ignore = ["fuzz.py"]  # a command of its own, which needs atheris
 
 
+def pytest_configure(config):
+    if torch is None:  # modules that need it have no doctests to run
+        config.option.doctest_ignore_import_errors = True
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_torch_thread():
     # the nets of the tests are small: a second thread costs more than it brings

@@ -16,7 +16,22 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt.attacks import BitFlips, GradientBoostingAttack, ThresholdAttack
+from sklearn_aeppt.attacks import (
+    AdversarialTrainingAttack,
+    AveragingAttack,
+    BitFlips,
+    FlipAttack,
+    GapAttack,
+    GradientBoostingAttack,
+    LabelOnlyAttack,
+    LiRAAttack,
+    QuantileRegressionAttack,
+    RMIAAttack,
+    RoundingAttack,
+    ShadowAttack,
+    ThresholdAttack,
+    VariantsAttack,
+)
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.audit._suites import shadow_template
 from sklearn_aeppt.audit._views import accepted, ladder
@@ -125,6 +140,97 @@ def test_answers_made_elsewhere_have_no_variants(sides):
     assert "equal answers counted" in {row["attack"] for row in report.ran}
     varied = [row for row in report.results if "varied" in row["attack"]]
     assert len(varied) == 3 and all("no model to ask" in row["not_run"] for row in varied)
+
+
+HANDED_IN = {
+    "label only (gap)": GapAttack(),
+    "labels of varied records": LabelOnlyAttack(n_queries=20),
+    "answers to slightly varied records": VariantsAttack(),
+    "labels of slightly varied records": VariantsAttack(labels_only=True),
+    "quantile regression": QuantileRegressionAttack(),
+    "shadow models": ShadowAttack(),
+    "likelihood ratio (LiRA)": LiRAAttack(),
+    "population ratio (RMIA)": RMIAAttack(),
+}
+
+
+@pytest.fixture(scope="module")
+def small():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(160, 6)), rng.integers(2, size=160)
+    forest = RandomForestClassifier(n_estimators=5, random_state=0).fit(X[:80], y[:80])
+    defense = EqualizedClassifier(forest, key=b"sixteen bytes ...", random_state=0)
+    return defense.fit(X[:80], X[80:]), (X[:80], y[:80], X[80:], y[80:])
+
+
+def test_attacks_handed_in_are_prepared_as_those_of_a_suite(small):
+    defense, sides = small
+    suite = {row["attack"]: row for row in audit(defense, *sides, "full", random_state=0).results}
+    for name, attack in HANDED_IN.items():
+        report = audit(defense, *sides, {name: attack}, random_state=0)
+        assert report.results == [suite[name]], name
+        assert report.canaries is None
+        assert not hasattr(attack, "classes_") and not getattr(attack, "estimator", None)
+    rows = [suite[name] for name in HANDED_IN]
+    assert [row["labels_only"] for row in rows] == [True, True, False, True, *4 * [False]]
+    assert [row["variants"] for row in rows] == [False, True, True, True, *4 * [False]]
+    assert [row["per_record"] for row in rows] == [*4 * [False], True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        LabelOnlyAttack(),
+        AveragingAttack(GradientBoostingAttack(max_iter=5)),
+        AveragingAttack(LabelOnlyAttack(n_queries=20), n_queries=3),
+        RoundingAttack(VariantsAttack(n_queries=5, max_iter=5)),
+        RoundingAttack(LiRAAttack(n_shadow_models=4)),
+        ShadowAttack(RandomForestClassifier(3), n_shadow_models=2),
+        FlipAttack(RMIAAttack(n_shadow_models=4)),
+        FlipAttack(AveragingAttack(ThresholdAttack(), n_queries=2)),
+        AdversarialTrainingAttack(GradientBoostingAttack(max_iter=5), EqualizedClassifier(None)),
+    ],
+    ids=lambda attack: str(attack)[:60],
+)
+def test_wrappers_pass_on_what_their_attack_needs(small, attack):
+    defense, sides = small
+    (row,) = audit(defense, *sides, [attack], random_state=0).results
+    assert 0 <= row["accuracy"] <= 1
+    assert row["adaptive"] == (not isinstance(attack, FlipAttack))
+
+
+def test_what_an_attack_lacks_is_a_row_that_says_why(small):
+    defense, (X, y, X_non, y_non) = small
+    forest = defense.estimator_
+    shown = [LogisticRegression().fit(X, y).predict_proba(side) for side in (X, X_non)]
+    elsewhere = Answers(forest.classes_), shown[0], y, shown[1], y_non
+
+    class Service:
+        classes_ = forest.classes_
+
+        def predict_proba(self, X):
+            return forest.predict_proba(X)
+
+    for (target, *sides), attack, reason in (
+        (elsewhere, LiRAAttack(), "only their confidences are here"),
+        (elsewhere, VariantsAttack(), "there is no model to ask"),
+        (elsewhere, RoundingAttack(LabelOnlyAttack()), "there is no model to ask"),
+        ((Service(), X, y, X_non, y_non), RMIAAttack(), "cannot be trained again"),
+    ):
+        report = audit(target, *sides, [GapAttack(), attack], random_state=0)
+        assert reason in report.not_run[0]["not_run"] and len(report.ran) == 1
+        assert "not run: " in str(report) and report.strongest["labels_only"]
+        with pytest.raises(ValueError, match=f"No attack can be run. .*{reason}"):
+            audit(target, *sides, [attack], random_state=0)
+
+
+def test_averaging_is_not_run_by_a_suite_where_there_is_nothing_to_average(small):
+    defense, sides = small
+    report = audit(defense, *sides, random_state=0)
+    assert (
+        "nothing to average"
+        in {r["attack"]: r for r in report.not_run}["averaging of repeated queries"]["not_run"]
+    )
 
 
 def test_full_suite_trains_shadow_models_of_the_targets_kind():
