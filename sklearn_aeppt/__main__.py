@@ -114,10 +114,8 @@ def _audit(args):
 
 
 def _protect(args):
-    from skops.io import dump
-
     from sklearn_aeppt import EqualizedClassifier
-    from sklearn_aeppt._files import load_model, load_records, prepare_records
+    from sklearn_aeppt._files import import_skops, load_model, load_records, prepare_records
     from sklearn_aeppt._saving import writing
 
     model = load_model(args.model, trust=args.trust)
@@ -126,7 +124,7 @@ def _protect(args):
     defended = EqualizedClassifier(model, random_state=args.seed)
     defended.fit(X_mem, X_non, y_mem=y_mem, y_non=y_non)
     with writing(args.out, private=True) as file:
-        dump(defended, file)
+        import_skops().dump(defended, file)
     print(
         f"{args.out}: the model behind EqualizedClassifier, readable by you only. It holds the key "
         "and the undefended model: keep it as secret as both, and serve its predict_proba only."

@@ -1,5 +1,6 @@
 """Models and records from files: the one reader of demo, audit and protect."""
 
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,10 +55,9 @@ def load_model(path, *, trust=False):
             )
         with clear_errors(path):
             return joblib.load(path)
-    from skops.io import get_untrusted_types, load
-
+    skops_io = import_skops()
     with clear_errors(path):
-        unknown = get_untrusted_types(file=path)
+        unknown = skops_io.get_untrusted_types(file=path)
     foreign = sorted(set(unknown) - KNOWN_TYPES)
     if foreign and not trust:
         raise ValueError(
@@ -65,7 +65,24 @@ def load_model(path, *, trust=False):
             "know who made it."
         )
     with clear_errors(path):
-        return load(path, trusted=unknown)
+        return skops_io.load(path, trusted=unknown)
+
+
+def import_skops():
+    """Return ``skops.io``; importing it does not import torch where nothing has done so yet.
+
+    skops looks through every module of scikit-learn, one of which imports torch where it is
+    installed: seconds and hundreds of megabytes that a model without a network does not need.
+    """
+    hide = "torch" not in sys.modules
+    if hide:
+        sys.modules["torch"] = None  # an import of it fails, as if it were not installed
+    try:
+        import skops.io
+    finally:
+        if hide:
+            del sys.modules["torch"]
+    return skops.io
 
 
 @contextmanager

@@ -6,7 +6,12 @@ def seed_unseeded(estimator, rng):
 
     What the user seeded stays. `rng` is a numpy RandomState.
     """
-    return _set_seeds(estimator, rng, keep=lambda value: value is not None)
+    return _set_seeds(estimator, _drawn(rng), keep=lambda value: value is not None)
+
+
+def seed_alike(estimator, seed):
+    """Give the same seed to every ``random_state`` of `estimator` that is None; return it."""
+    return _set_seeds(estimator, lambda: seed, keep=lambda value: value is not None)
 
 
 def reseed(estimator, rng):
@@ -14,15 +19,19 @@ def reseed(estimator, rng):
 
     For shadow models: a seed that the target's owner chose is not the adversary's to know.
     """
-    return _set_seeds(estimator, rng, keep=lambda value: False)
+    return _set_seeds(estimator, _drawn(rng), keep=lambda value: False)
 
 
-def _set_seeds(estimator, rng, keep):
+def _drawn(rng):
+    return lambda: rng.randint(2**31 - 1)
+
+
+def _set_seeds(estimator, draw, keep):
     # nested ones too; estimators without any (a pipeline, nearest neighbors) stay as they are
     seeded = sorted(
         key
         for key, value in estimator.get_params(deep=True).items()
         if (key == "random_state" or key.endswith("__random_state")) and not keep(value)
     )
-    estimator.set_params(**{key: int(rng.randint(2**31 - 1)) for key in seeded})
+    estimator.set_params(**{key: int(draw()) for key in seeded})
     return estimator  # not what set_params returns: a FrozenEstimator's returns nothing

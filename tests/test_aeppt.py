@@ -6,6 +6,9 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone

@@ -13,10 +13,25 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt.attacks import BitFlips, GradientBoostingAttack, ThresholdAttack
+from sklearn_aeppt.attacks import (
+    AdversarialTrainingAttack,
+    AveragingAttack,
+    BitFlips,
+    FlipAttack,
+    GapAttack,
+    GradientBoostingAttack,
+    LabelOnlyAttack,
+    LiRAAttack,
+    QuantileRegressionAttack,
+    RMIAAttack,
+    RoundingAttack,
+    ShadowAttack,
+    ThresholdAttack,
+    VariantsAttack,
+)
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.audit._suites import shadow_template
 from sklearn_aeppt.audit._views import accepted, ladder
@@ -69,6 +84,8 @@ def test_random_membership_is_no_leak():
 
 
 def test_standard_suite_of_a_defense_tells_adaptive_attackers_from_others(sides, quick_substitute):
+    from sklearn_aeppt import AEPPTClassifier
+
     model, *records = sides
     defense = AEPPTClassifier(
         model, step_size=1e-2, substitute=quick_substitute, query_noise="fresh", random_state=0
@@ -92,7 +109,7 @@ def test_standard_suite_finds_draws_keyed_by_the_answer(sides):
     defense = AnswerKeyedEqualizedClassifier(model, cost="l1", random_state=0)
     report = audit(defense.fit(X, X_non, y_mem=y, y_non=y_non), *records, random_state=0)
     assert report.strongest["attack"] == "answers to slightly varied records"
-    auc = {row["attack"]: row["auc"] for row in report.results}
+    auc = {row["attack"]: row["auc"] for row in report.ran}
     for blind in ("boosting", "labels of slightly varied records"):
         assert auc[blind] + 0.1 < auc["answers to slightly varied records"]
 
@@ -120,8 +137,100 @@ def test_answers_made_elsewhere_have_no_variants(sides):
     model, X, y, X_non, y_non = sides
     shown = [model.predict_proba(side) for side in (X, X_non)]
     report = audit(Answers(model.classes_), shown[0], y, shown[1], y_non, random_state=0)
-    names = {row["attack"] for row in report.results}
-    assert "equal answers counted" in names and not any("varied" in name for name in names)
+    assert "equal answers counted" in {row["attack"] for row in report.ran}
+    varied = [row for row in report.results if "varied" in row["attack"]]
+    assert len(varied) == 3 and all("no model to ask" in row["not_run"] for row in varied)
+
+
+HANDED_IN = {
+    "label only (gap)": GapAttack(),
+    "labels of varied records": LabelOnlyAttack(n_queries=20),
+    "answers to slightly varied records": VariantsAttack(),
+    "labels of slightly varied records": VariantsAttack(labels_only=True),
+    "quantile regression": QuantileRegressionAttack(),
+    "shadow models": ShadowAttack(),
+    "likelihood ratio (LiRA)": LiRAAttack(),
+    "population ratio (RMIA)": RMIAAttack(),
+}
+
+
+@pytest.fixture(scope="module")
+def small():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(160, 6)), rng.integers(2, size=160)
+    forest = RandomForestClassifier(n_estimators=5, random_state=0).fit(X[:80], y[:80])
+    defense = EqualizedClassifier(forest, key=b"sixteen bytes ...", random_state=0)
+    return defense.fit(X[:80], X[80:]), (X[:80], y[:80], X[80:], y[80:])
+
+
+def test_attacks_handed_in_are_prepared_as_those_of_a_suite(small):
+    defense, sides = small
+    suite = {row["attack"]: row for row in audit(defense, *sides, "full", random_state=0).results}
+    for name, attack in HANDED_IN.items():
+        report = audit(defense, *sides, {name: attack}, random_state=0)
+        assert report.results == [suite[name]], name
+        assert report.canaries is None
+        assert not hasattr(attack, "classes_") and not getattr(attack, "estimator", None)
+    rows = [suite[name] for name in HANDED_IN]
+    assert [row["labels_only"] for row in rows] == [True, True, False, True, *4 * [False]]
+    assert [row["variants"] for row in rows] == [False, True, True, True, *4 * [False]]
+    assert [row["per_record"] for row in rows] == [*4 * [False], True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        LabelOnlyAttack(),
+        AveragingAttack(GradientBoostingAttack(max_iter=5)),
+        AveragingAttack(LabelOnlyAttack(n_queries=20), n_queries=3),
+        RoundingAttack(VariantsAttack(n_queries=5, max_iter=5)),
+        RoundingAttack(LiRAAttack(n_shadow_models=4)),
+        ShadowAttack(RandomForestClassifier(3), n_shadow_models=2),
+        FlipAttack(RMIAAttack(n_shadow_models=4)),
+        FlipAttack(AveragingAttack(ThresholdAttack(), n_queries=2)),
+        AdversarialTrainingAttack(GradientBoostingAttack(max_iter=5), EqualizedClassifier(None)),
+    ],
+    ids=lambda attack: str(attack)[:60],
+)
+def test_wrappers_pass_on_what_their_attack_needs(small, attack):
+    defense, sides = small
+    (row,) = audit(defense, *sides, [attack], random_state=0).results
+    assert 0 <= row["accuracy"] <= 1
+    assert row["adaptive"] == (not isinstance(attack, FlipAttack))
+
+
+def test_what_an_attack_lacks_is_a_row_that_says_why(small):
+    defense, (X, y, X_non, y_non) = small
+    forest = defense.estimator_
+    shown = [LogisticRegression().fit(X, y).predict_proba(side) for side in (X, X_non)]
+    elsewhere = Answers(forest.classes_), shown[0], y, shown[1], y_non
+
+    class Service:
+        classes_ = forest.classes_
+
+        def predict_proba(self, X):
+            return forest.predict_proba(X)
+
+    for (target, *sides), attack, reason in (
+        (elsewhere, LiRAAttack(), "only their confidences are here"),
+        (elsewhere, VariantsAttack(), "there is no model to ask"),
+        (elsewhere, RoundingAttack(LabelOnlyAttack()), "there is no model to ask"),
+        ((Service(), X, y, X_non, y_non), RMIAAttack(), "cannot be trained again"),
+    ):
+        report = audit(target, *sides, [GapAttack(), attack], random_state=0)
+        assert reason in report.not_run[0]["not_run"] and len(report.ran) == 1
+        assert "not run: " in str(report) and report.strongest["labels_only"]
+        with pytest.raises(ValueError, match=f"No attack can be run. .*{reason}"):
+            audit(target, *sides, [attack], random_state=0)
+
+
+def test_averaging_is_not_run_by_a_suite_where_there_is_nothing_to_average(small):
+    defense, sides = small
+    report = audit(defense, *sides, random_state=0)
+    assert (
+        "nothing to average"
+        in {r["attack"]: r for r in report.not_run}["averaging of repeated queries"]["not_run"]
+    )
 
 
 def test_full_suite_trains_shadow_models_of_the_targets_kind():
@@ -178,6 +287,8 @@ def test_report_in_every_form(sides, tmp_path):
 
 
 def test_several_targets_side_by_side(sides, tmp_path, quick_substitute):
+    from sklearn_aeppt import AEPPTClassifier
+
     model, *records = sides
     aeppt = AEPPTClassifier(model, step_size=1e-3, substitute=quick_substitute, random_state=0)
     equalized = EqualizedClassifier(model, random_state=0)
@@ -200,7 +311,7 @@ def test_bad_input_names_the_mend(sides):
     model, X, y, X_non, y_non = sides
     with pytest.raises(ValueError, match="y_mem has 3 labels for 300 records"):
         audit(model, X, y[:3], X_non, y_non)
-    with pytest.raises(ValueError, match="attacks='all' is no suite: choose from quick"):
+    with pytest.raises(ValueError, match="attacks='all' is not a suite: choose from quick"):
         audit(model, X, y, X_non, y_non, "all")
     with pytest.raises(ValueError, match="holds labels that the target"):
         audit(model, X, y, X_non, y_non + 50)
@@ -289,7 +400,9 @@ def test_protect_command_makes_a_model_that_answers_alike_when_loaded(files, tmp
     types = sorted(get_untrusted_types(file=out))
     assert set(types) == {
         "sklearn.tree._tree.Tree",
+        "sklearn_aeppt._record_field.RecordField",
         "sklearn_aeppt.defenses._equalized.EqualizedClassifier",
+        "sklearn_aeppt.defenses._record_grid.RecordGrid",
     }
     defended, model = load(out, trusted=types), load(files / "model.skops", trusted=types[:1])
     X = pd.read_csv(files / "members.csv").drop(columns="label")

@@ -12,6 +12,8 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 
+pytest.importorskip("torch")
+
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import LiRAAttack, query
 from sklearn_aeppt.audit import audit

@@ -1,48 +1,32 @@
 """scikit-learn's own checks over every public estimator, in several settings."""
 
 import pytest
+from extras import torch
 from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import (
     CollisionAttack,
     FlipAttack,
     GapAttack,
     GradientBoostingAttack,
     LabelOnlyAttack,
-    MIMAttack,
     RandomForestAttack,
     RoundingAttack,
     ThresholdAttack,
     VariantsAttack,
 )
 from sklearn_aeppt.defenses import (
-    AdversarialRegularizationClassifier,
-    DropoutClassifier,
-    MemGuardClassifier,
     ModelStackingClassifier,
     RoundingClassifier,
     TemperatureClassifier,
     TopKClassifier,
 )
-from sklearn_aeppt.networks import NetworkClassifier
 
-quick = MIMAttack("substitute", max_epochs=2)
 ESTIMATORS = [
-    AEPPTClassifier(LogisticRegression(), step_size=1e-3, substitute=quick),
-    AEPPTClassifier(
-        DecisionTreeClassifier(random_state=0), step_size=1e-3, substitute=quick, batch_size=7
-    ),
-    AEPPTClassifier(
-        LogisticRegression(),
-        step_size=1e-3,
-        substitute=MIMAttack("mim1", max_epochs=2),
-        query_noise="fresh",
-    ),
-    AEPPTClassifier(LogisticRegression(), step_size="auto", substitute=quick, max_iter=3),
     EqualizedClassifier(LogisticRegression()),
     EqualizedClassifier(
         LogisticRegression(), cost="l1", other_classes="rescaled", pairwise_delta=0.5, n_bins=4
@@ -50,13 +34,9 @@ ESTIMATORS = [
     EqualizedClassifier(
         LogisticRegression(), other_classes="template", delta=0.1, n_label_groups=2
     ),
-    MemGuardClassifier(LogisticRegression(), max_iter=3, defense_classifier=quick),
     RoundingClassifier(LogisticRegression(), decimals=2),
     TopKClassifier(LogisticRegression(), k=1),
     TemperatureClassifier(LogisticRegression()),
-    NetworkClassifier(hidden_layer_sizes=(16,), lr=0.02, max_epochs=60, weight_decay=1e-4),
-    DropoutClassifier(0.1, hidden_layer_sizes=(32,), lr=0.02, max_epochs=60),
-    AdversarialRegularizationClassifier(0.3, hidden_layer_sizes=(16,), lr=0.02, max_epochs=60),
     ModelStackingClassifier([("a", LogisticRegression()), ("b", DecisionTreeClassifier())]),
     GapAttack(),
     LabelOnlyAttack(n_queries=1),
@@ -69,10 +49,38 @@ ESTIMATORS = [
     RandomForestAttack(n_estimators=20, min_samples_leaf=1),
     FlipAttack(ThresholdAttack("loss")),
     RoundingAttack(GradientBoostingAttack(max_iter=20, random_state=0), decimals=1),
-    MIMAttack("substitute", max_epochs=20),
-    MIMAttack("mim0", max_epochs=10),
-    MIMAttack("mim1", loss="l2", max_epochs=20),
 ]
+if torch is not None:
+    from sklearn_aeppt import AEPPTClassifier
+    from sklearn_aeppt.attacks import MIMAttack
+    from sklearn_aeppt.defenses import (
+        AdversarialRegularizationClassifier,
+        DropoutClassifier,
+        MemGuardClassifier,
+    )
+    from sklearn_aeppt.networks import NetworkClassifier
+
+    quick = MIMAttack("substitute", max_epochs=2)
+    ESTIMATORS += [
+        AEPPTClassifier(LogisticRegression(), step_size=1e-3, substitute=quick),
+        AEPPTClassifier(
+            DecisionTreeClassifier(random_state=0), step_size=1e-3, substitute=quick, batch_size=7
+        ),
+        AEPPTClassifier(
+            LogisticRegression(),
+            step_size=1e-3,
+            substitute=MIMAttack("mim1", max_epochs=2),
+            query_noise="fresh",
+        ),
+        AEPPTClassifier(LogisticRegression(), step_size="auto", substitute=quick, max_iter=3),
+        MemGuardClassifier(LogisticRegression(), max_iter=3, defense_classifier=quick),
+        NetworkClassifier(hidden_layer_sizes=(16,), lr=0.02, max_epochs=60, weight_decay=1e-4),
+        DropoutClassifier(0.1, hidden_layer_sizes=(32,), lr=0.02, max_epochs=60),
+        AdversarialRegularizationClassifier(0.3, hidden_layer_sizes=(16,), lr=0.02, max_epochs=60),
+        MIMAttack("substitute", max_epochs=20),
+        MIMAttack("mim0", max_epochs=10),
+        MIMAttack("mim1", loss="l2", max_epochs=20),
+    ]
 FRESH = "query_noise='fresh' answers anew each time, as the paper does; the check asks twice"
 
 

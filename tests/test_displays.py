@@ -4,6 +4,8 @@ import sys
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from sklearn_aeppt import displays
 from sklearn_aeppt.attacks import MIMAttack, query
 from sklearn_aeppt.displays import (

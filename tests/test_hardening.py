@@ -9,18 +9,18 @@ from functools import cache
 
 import numpy as np
 import pytest
+from extras import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, metrics
+from sklearn_aeppt import EqualizedClassifier, metrics
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt.attacks import (
     FlipAttack,
     GapAttack,
     GradientBoostingAttack,
-    MIMAttack,
     RandomForestAttack,
     RoundingAttack,
     ThresholdAttack,
@@ -28,7 +28,6 @@ from sklearn_aeppt.attacks import (
 )
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.defenses import (
-    MemGuardClassifier,
     RoundingClassifier,
     TemperatureClassifier,
     TopKClassifier,
@@ -37,17 +36,10 @@ from sklearn_aeppt.defenses import (
 hard = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
 )
-quick = MIMAttack("substitute", max_epochs=1)
 DEFENSES = {
-    "aeppt": lambda model: AEPPTClassifier(
-        model, step_size=1e-3, max_iter=5, substitute=quick, random_state=0
-    ),
     "equalized": lambda model: EqualizedClassifier(model, n_bins=6, random_state=0),
     "template": lambda model: EqualizedClassifier(
         model, other_classes="template", pairwise_delta=0.5, n_bins=4, random_state=0
-    ),
-    "memguard": lambda model: MemGuardClassifier(
-        model, max_iter=3, defense_classifier=quick, random_state=0
     ),
     "rounding": lambda model: RoundingClassifier(model, decimals=2),
     "top k": lambda model: TopKClassifier(model, k=1),
@@ -58,10 +50,21 @@ ATTACKS = {
     "threshold": ThresholdAttack("modified_entropy"),
     "boosting": GradientBoostingAttack(max_iter=3, random_state=0),
     "forest": RandomForestAttack(n_estimators=3, random_state=0),
-    "mim": MIMAttack("substitute", max_epochs=1, random_state=0),
     "flip": FlipAttack(ThresholdAttack("loss")),
     "rounding": RoundingAttack(GapAttack(), decimals=1),
 }
+if torch is not None:
+    from sklearn_aeppt import AEPPTClassifier
+    from sklearn_aeppt.attacks import MIMAttack
+    from sklearn_aeppt.defenses import MemGuardClassifier
+
+    ATTACKS["mim"] = quick = MIMAttack("substitute", max_epochs=1, random_state=0)
+    DEFENSES["aeppt"] = lambda model: AEPPTClassifier(
+        model, step_size=1e-3, max_iter=5, substitute=quick, random_state=0
+    )
+    DEFENSES["memguard"] = lambda model: MemGuardClassifier(
+        model, max_iter=3, defense_classifier=quick, random_state=0
+    )
 ODD = [0.0, 1.0, 0.5, 1e-300, 5e-324, -1e-9, 2.0, np.nan, np.inf, -np.inf]
 
 

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+pytest.importorskip("torch")
+
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import MIMAttack
 

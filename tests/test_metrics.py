@@ -16,6 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, check_scoring, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_validate
 
+pytest.importorskip("torch")
+
 from sklearn_aeppt import AEPPTClassifier, metrics
 from sklearn_aeppt.attacks import MIMAttack, query
 from sklearn_aeppt.metrics import (

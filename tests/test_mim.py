@@ -2,6 +2,9 @@ import os
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression

@@ -20,6 +20,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
+pytest.importorskip("torch")
+
 import sklearn_aeppt
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, attacks, defenses, networks
 from sklearn_aeppt._one_step import ANSWERS

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from joblib import Memory
 
+pytest.importorskip("torch")
+
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt.paper import EXPERIMENTS as PAPER
 from sklearn_aeppt.paper._run import run_paper as run_experiment

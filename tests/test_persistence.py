@@ -9,6 +9,8 @@ import pytest
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 
+pytest.importorskip("torch")
+
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._files import load_model
 from sklearn_aeppt.attacks import GradientBoostingAttack, MIMAttack, query

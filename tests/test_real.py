@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
 
+pytest.importorskip("torch")
+
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import LiRAAttack, MIMAttack, RMIAAttack, ThresholdAttack, query
 from sklearn_aeppt.metrics import perturbation_size, tpr_at_fpr

@@ -18,10 +18,10 @@ from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
-from skorch.helper import SliceDict
 
-from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._records import RecordRows, join_records, number_records
+from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks import (
     BitFlips,
     FlipAttack,
@@ -117,7 +117,7 @@ def test_contract_of_an_estimator(attack, game):
 def test_answers_without_records_are_refused(attack):
     proba = np.random.default_rng(0).dirichlet([1, 1, 1], 40)
     name = type(attack).__name__
-    for X in (proba, SliceDict(proba=proba.astype(np.float32))):
+    for X in (proba, slice_dict(proba=proba.astype(np.float32))):
         with pytest.raises(ValueError, match=f"{name} trains on records.*attacks.query"):
             clone(attack).fit(X, np.arange(40) % 2)
 
@@ -130,7 +130,7 @@ def test_a_target_that_clone_keeps_is_refused(kind, game):
         (FrozenEstimator(fitted), rf"{kind.__name__}\(GaussianNB\(\.\.\.\)\)"),
         (EqualizedClassifier(fitted), r"\(EqualizedClassifier\(GaussianNB\(\.\.\.\)\)\)"),
         (make_pipeline(StandardScaler(), FrozenEstimator(fitted)), "read its members off"),
-        (AEPPTClassifier(FrozenEstimator(fitted)), "Give the model unfitted"),
+        (EqualizedClassifier(FrozenEstimator(fitted)), "Give the model unfitted"),
     ):
         with pytest.raises(ValueError, match=mend):
             kind(estimator).fit(view, is_member)

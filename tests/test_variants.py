@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from skorch.helper import SliceDict
 
+from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks import (
     AveragingAttack,
     BitFlips,
@@ -190,7 +190,7 @@ def oracle():
     repeats[member, 1:3] = repeats[member, :1]
     proba = repeats[:, 0]
     rung = np.tile(np.array([0, 1, 1, *[2] * 6], dtype=np.int8), (400, 1))
-    return SliceDict(proba=proba, label=proba.argmax(axis=1), repeats=repeats, rung=rung), member
+    return slice_dict(proba=proba, label=proba.argmax(axis=1), repeats=repeats, rung=rung), member
 
 
 def test_the_same_answer_or_another_one(oracle):
@@ -204,7 +204,7 @@ def test_the_same_answer_or_another_one(oracle):
     np.testing.assert_array_equal(
         labels.fit(view, member).decision_function(view),
         labels.fit(
-            SliceDict(**{**view, "repeats": np.eye(3)[view["repeats"].argmax(axis=2)]}), member
+            slice_dict(**{**view, "repeats": np.eye(3)[view["repeats"].argmax(axis=2)]}), member
         ).decision_function(view),
     )
 
@@ -229,7 +229,7 @@ def test_views_of_too_few_or_of_other_variants_are_refused(oracle):
     with pytest.raises(ValueError, match=r"holds 9 answer\(s\).*n_queries=10, augment=\.\.\."):
         VariantsAttack(n_queries=10).fit(view, member)
     attack = VariantsAttack(n_queries=9).fit(view, member)
-    turned = SliceDict(**{**view, "rung": view["rung"][:, ::-1]})
+    turned = slice_dict(**{**view, "rung": view["rung"][:, ::-1]})
     with pytest.raises(ValueError, match="make both views with the same augment"):
         attack.predict(turned)
     with pytest.raises(ValueError, match=r"decimals=\(0\.5,\) must hold integers"):

@@ -295,4 +295,4 @@ class AveragingAttack(WrapperAttack):
         if self.n_queries == 1:
             return X
         repeats = read_repeats(X, self.n_queries)
-        return slice_dict(proba=repeats.mean(axis=1), label=X["label"])
+        return slice_dict(**{**X, "proba": repeats.mean(axis=1)})

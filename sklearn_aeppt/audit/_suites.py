@@ -7,11 +7,10 @@ from typing import Any
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
 
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._fitted import is_fitted
-from sklearn_aeppt._seeding import seed_unseeded
+from sklearn_aeppt._seeding import seed_alike
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
@@ -91,6 +90,8 @@ def standard(seed, *, target, X):
     ]
     if isinstance(target, OutputDefense):
         own = clone(target).set_params(estimator=None)
+        if "key" in own.get_params(deep=False):  # they know the method, not the key
+            own.set_params(key=None)
         found += [
             network("network, not retrained", seed, retrained=False),
             network("network, not retrained, flipped", seed, FlipAttack, retrained=False),
@@ -140,8 +141,7 @@ def contenders(attacks, seed, *, target, X):
     named = attacks.items() if isinstance(attacks, dict) else [(str(a), a) for a in attacks]
     if not named:
         raise ValueError(f"attacks={attacks!r} is empty: give attacks, or the name of a suite.")
-    rng = check_random_state(seed)
-    return [Contender(as_text(name), seed_unseeded(clone(attack), rng)) for name, attack in named]
+    return [Contender(as_text(name), seed_alike(clone(attack), seed)) for name, attack in named]
 
 
 def shadow_template(target):
