@@ -13,6 +13,7 @@ from skorch.helper import SliceDict
 from sklearn_aeppt._records import RecordRows
 
 
+@np.errstate(under="ignore")  # what is nearly nothing may become nothing
 def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     """Ask a target for its answers on records, as a black-box adversary does.
 
@@ -106,6 +107,7 @@ def label_index(classes, y):
     return index
 
 
+@np.errstate(under="ignore")
 def read_view(attack, X, *, reset):
     """Return `X` as the pair (proba, label) that an attack works on.
 
