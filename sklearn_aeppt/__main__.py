@@ -68,6 +68,8 @@ def main(argv=None):
     protect.add_argument("--out", required=True, metavar="FILE", help=".skops file to write")
 
     args = parser.parse_args(argv)
+    if hasattr(sys.stdout, "reconfigure"):  # a name that the terminal cannot show is no failure
+        sys.stdout.reconfigure(errors="backslashreplace")
     # what a command needs is imported when it is called: help and typing errors answer at once
     try:
         run = {"demo": _demo, "experiment": _experiment, "audit": _audit, "protect": _protect}
@@ -110,16 +112,19 @@ def _protect(args):
     from skops.io import dump
 
     from sklearn_aeppt import EqualizedClassifier
+    from sklearn_aeppt._saving import writing
     from sklearn_aeppt.audit._files import load_model, load_records, prepare_records
 
     model = load_model(args.model, trust=args.trust)
     sides = [load_records(file, args.target) for file in (args.members, args.non_members)]
     (X_mem, y_mem), (X_non, y_non) = ((prepare_records(model, X), y) for X, y in sides)
     defended = EqualizedClassifier(model, random_state=args.seed)
-    dump(defended.fit(X_mem, X_non, y_mem=y_mem, y_non=y_non), args.out)
+    defended.fit(X_mem, X_non, y_mem=y_mem, y_non=y_non)
+    with writing(args.out, private=True) as file:
+        dump(defended, file)
     print(
-        f"{args.out}: the model behind EqualizedClassifier. It holds the key and the undefended "
-        "model: keep it as secret as both, and serve its predict_proba only."
+        f"{args.out}: the model behind EqualizedClassifier, readable by you only. It holds the key "
+        "and the undefended model: keep it as secret as both, and serve its predict_proba only."
     )
     return 0
 

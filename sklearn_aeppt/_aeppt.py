@@ -1,6 +1,5 @@
 """AEPPT: adversarial perturbation of confidences against membership inference."""
 
-import secrets
 import warnings
 from numbers import Integral, Real
 
@@ -14,14 +13,10 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skorch.helper import SliceDict
 from tqdm.auto import tqdm
 
+from sklearn_aeppt._keyed_noise import generator
 from sklearn_aeppt._mim import MIMAttack
 from sklearn_aeppt._output_defense import OutputDefense, to_simplex
-from sklearn_aeppt._perturbation import (
-    keyed_seeds,
-    logit_gradient,
-    perturb_block,
-    uniform_from_seeds,
-)
+from sklearn_aeppt._perturbation import logit_gradient, perturb_block
 from sklearn_aeppt._seeding import seed_unseeded
 
 
@@ -33,10 +28,10 @@ class AEPPTClassifier(OutputDefense):
 
         q = clip(q + r * step_size * sign(grad_q loss(g(q, c), m)), 0, 1)      r ~ U(0, 1)
 
-    and is shown as a probability vector with the label that the wrapped model gives, always.
+    and is released as a probability vector with the label that the wrapped model gives, always.
 
-    This is the paper's method: it defeats an attacker who was trained on *undefended* answers.
-    One who trains on the defended answers gets back what he had; against him take
+    This is the paper's method: it defeats an attacker who was trained on *undefended* outputs. One
+    who retrains on defended outputs recovers their original accuracy; against them take
     `EqualizedClassifier`.
 
     Parameters
@@ -60,18 +55,21 @@ class AEPPTClassifier(OutputDefense):
         False shows the paper's literal vectors, clipped to [0, 1] but neither summing to one
         nor certain to keep the label. For the paper's tables only.
     query_noise : {"consistent", "fresh"}, default="consistent"
-        "consistent": r is drawn from a keyed hash of the confidence vector, so a repeated query
-        gets the same answer. "fresh": r is drawn anew each time, as in the paper; an attacker
-        who asks often can average it away.
+        "consistent": r belongs to the record. It is ``|2 frac(a_t + u) - 1|`` with a secret
+        sequence a and a secret smooth field u over the records, so that a repeated or slightly
+        varied query gets the same r. "fresh": r is drawn anew each time, as in the paper; an
+        attacker who asks often can average it away.
     member_fraction : float in (0, 1), default=0.5
         Share of each class that trains an unfitted `estimator`; the rest are non-members.
     batch_size : int, default=1024
         Records perturbed at a time; bounds the memory.
     device : str, default="cpu"
         Torch device of the substitute and of the perturbation.
+    key : bytes of length 16 or more, or None, default=None
+        Secret that the draws of "consistent" follow from. None takes a new one from the operating
+        system at each `fit`.
     random_state : int, RandomState instance or None, default=None
-        Governs the split, the training of the substitute and the key of "consistent". None
-        takes the key from the operating system: do so where an attacker could know the seed.
+        Governs the split and the training of the substitute. It has no part in the key.
     verbose : int, default=0
         1 shows progress bars.
 
@@ -126,6 +124,7 @@ class AEPPTClassifier(OutputDefense):
         "query_noise": [StrOptions({"consistent", "fresh"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "device": [str],
+        "key": [bytes, None],
         "verbose": ["verbose"],
     }
 
@@ -141,6 +140,7 @@ class AEPPTClassifier(OutputDefense):
         member_fraction=0.5,
         batch_size=1024,
         device="cpu",
+        key=None,
         random_state=None,
         verbose=0,
     ):
@@ -153,8 +153,14 @@ class AEPPTClassifier(OutputDefense):
         self.member_fraction = member_fraction
         self.batch_size = batch_size
         self.device = device
+        self.key = key
         self.random_state = random_state
         self.verbose = verbose
+
+    @property
+    def n_draws(self):
+        """One number a record, for all iterations; none of the record's where they are fresh."""
+        return int(self.query_noise == "consistent")
 
     def _fit_defense(self, members, non_members):
         rng = check_random_state(self.random_state)
@@ -171,17 +177,22 @@ class AEPPTClassifier(OutputDefense):
                 "no gradient to follow: give a MIMAttack or an estimator with its interface."
             )
         self.substitute_.module_.to(self.device)
-        self._key = secrets.token_bytes(32) if self.random_state is None else rng.bytes(32)
         self.n_iter_ = self.max_iter
+        draws = None
+        if self.n_draws:
+            draws = np.concatenate([members.draws, non_members.draws])
+            self._turns = generator(self._key, "iterations").random((self.max_iter, 1))
         self.step_size_ = self.step_size
         if self.step_size == "auto":
             known = [side.label for side in (members, non_members)]
             if all(label is not None for label in known):  # as the paper's adversary has them
                 known = np.concatenate(known)
                 view["label"] = np.where(known >= 0, known, view["label"])
-            self._search_step(view, is_member, rng)
+            self._search_step(view, is_member, draws, rng)
 
-    def _search_step(self, view, is_member, rng, n_adversaries=3, n_known=10_000, n_scored=2048):
+    def _search_step(
+        self, view, is_member, draws, rng, n_adversaries=3, n_known=10_000, n_scored=2048
+    ):
         """Set twice the least step at which no MIM trained on undefended answers is above 50 %.
 
         Each adversary knows one half of the records and is scored on the other, which the
@@ -210,7 +221,8 @@ class AEPPTClassifier(OutputDefense):
                 self.step_size_ = step
                 accuracy = []
                 for mim, rows in games:
-                    shown = self._perturb_in_blocks(view["proba"][rows])
+                    drawn = None if draws is None else draws[rows]
+                    shown = self._perturb_in_blocks(view["proba"][rows], drawn)
                     seen = SliceDict(proba=shown, label=view["label"][rows])
                     accuracy.append(balanced_accuracy_score(is_member[rows], mim.predict(seen)))
                 tried[step] = max(accuracy)
@@ -245,7 +257,7 @@ class AEPPTClassifier(OutputDefense):
             stacklevel=6,
         )
 
-    def _perturb_block(self, proba):
+    def _perturb_block(self, proba, draws=None):
         module = self.substitute_.module_
         device = next(module.parameters(), torch.empty(0)).device  # where it was loaded to
         label = proba.argmax(axis=1)
@@ -253,18 +265,17 @@ class AEPPTClassifier(OutputDefense):
             logit_gradient(module),
             torch.tensor(proba, dtype=torch.float32, device=device),
             torch.as_tensor(label, device=device),
-            torch.as_tensor(self._draws(proba), device=device),
+            torch.as_tensor(self._steps(len(proba), draws), device=device),
             self.step_size_,
         )
         q = q.cpu().numpy()
         return to_simplex(proba, q, label) if self.normalize else q
 
-    def _draws(self, proba):
+    def _steps(self, n, draws):
         """Return r of Eq. 2 for every iteration and record, float32 of shape (max_iter, n)."""
-        if self.query_noise == "fresh":
-            return np.random.default_rng().random((self.max_iter, len(proba)), dtype=np.float32)
-        draws = uniform_from_seeds(keyed_seeds(proba, self._key), self.max_iter)
-        return np.ascontiguousarray(draws.T)
+        if draws is None:
+            return np.random.default_rng().random((self.max_iter, n), dtype=np.float32)
+        return np.abs(2 * ((self._turns + draws[:, 0]) % 1) - 1).astype(np.float32)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

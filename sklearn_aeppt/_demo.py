@@ -13,7 +13,9 @@ from sklearn.utils import _safe_indexing
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt._saving import read_records, writing
 from sklearn_aeppt.attacks import MIMAttack, query
+from sklearn_aeppt.audit._files import read_csv
 from sklearn_aeppt.metrics import clopper_pearson, label_only_floor, perturbation_size
 
 
@@ -122,19 +124,16 @@ def read_table(path, target):
     if not path.is_file():
         raise ValueError(f"--data {path}: no such file.")
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            if not {"X", "y"} <= set(arrays):
-                raise ValueError(
-                    f"--data {path} holds {sorted(arrays)}, not X and y: save it with "
-                    "numpy.savez(file, X=X, y=y)."
-                )
-            return arrays["X"], arrays["y"]
-    readers = {".csv": "read_csv", ".parquet": "read_parquet"}
-    if path.suffix not in readers:
+        try:
+            arrays = read_records(path)
+        except ValueError as error:
+            raise ValueError(f"--data {error} Save it with numpy.savez(file, X=X, y=y).") from error
+        return arrays["X"], arrays["y"]
+    if path.suffix not in (".csv", ".parquet"):
         raise ValueError(f"--data {path}: give an .npz, .csv or .parquet file.")
     import pandas as pd  # an extra: only tables need it
 
-    table = getattr(pd, readers[path.suffix])(path)
+    table = read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     target = table.columns[-1] if target is None else target
     if target not in table:
         raise ValueError(
@@ -185,5 +184,6 @@ def draw(out, views, member, hits, floor):
     right.axhline(0.5, color="gray", linestyle=":", label="guessing")
     right.set(title="attack accuracy (MIM0)", ylim=(0.3, 1), xticks=range(4), xticklabels=names)
     right.legend(loc="upper right")
-    figure.savefig(out, dpi=120)
+    with writing(out) as file:
+        figure.savefig(file, format=Path(out).suffix[1:] or None, dpi=120)
     return f"Picture: {out}"

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from sklearn_aeppt._query import check_membership, read_view
-from sklearn_aeppt._saved_module import SavedModule
+from sklearn_aeppt._saved_module import SavedModule, check_width, check_widths
 from sklearn_aeppt._score_attack import LogitAttack
 
 #: Widths of the hidden layers of each branch; a further architecture costs one line.
@@ -39,6 +39,12 @@ def _linear(n_in, n_out, generator):
         layer.weight.uniform_(-bound, bound, generator=generator)
         layer.bias.uniform_(-bound, bound, generator=generator)
     return layer
+
+
+def linear_shapes(layers):
+    """Return name -> shape of the weights of linear layers, name -> (inputs, outputs)."""
+    shapes = {f"{name}.weight": (n_out, n_in) for name, (n_in, n_out) in layers.items()}
+    return shapes | {f"{name}.bias": (n_out,) for name, (_, n_out) in layers.items()}
 
 
 class ThreeBranch(nn.Module):
@@ -76,6 +82,21 @@ class ThreeBranch(nn.Module):
         width = (n_classes, *prediction)[-1] + (n_classes, *label)[-1]
         self.joint = stack((width, *joint))
         self.output = _linear((width, *joint)[-1], 1, generator)
+
+    @staticmethod
+    def weight_shapes(n_classes, prediction, label, joint):
+        """Return name -> shape of the weights of such a network; nothing is allocated."""
+        check_width("n_classes", n_classes)
+        branches = {"prediction": prediction, "label": label, "joint": joint}
+        for name, widths in branches.items():
+            check_widths(name, widths)
+        ends = [(n_classes, *widths)[-1] for widths in (prediction, label)]
+        starts = {"prediction": n_classes, "label": n_classes, "joint": sum(ends)}
+        layers = {"output": ((starts["joint"], *joint)[-1], 1)}
+        for name, widths in branches.items():
+            pairs = pairwise((starts[name], *widths))
+            layers |= {f"{name}.{i}": pair for i, pair in enumerate(pairs)}
+        return linear_shapes(layers)
 
     def embed(self, label):
         """Return the label branch's output; its first layer is a look-up, not a product."""
@@ -266,6 +287,11 @@ class MIMAttack(SavedModule, LogitAttack):
         self.history_ = net.history
         self.module_ = net.module_.eval()
         return self
+
+    @staticmethod
+    def _saved_sizes(state):
+        """Return what a saved module's arguments must be, by what else was saved."""
+        return {"n_classes": state.get("n_features_in_")}
 
     def _build_net(self, n_classes, target, seed):
         callbacks = []

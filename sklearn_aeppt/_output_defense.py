@@ -22,9 +22,21 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import __version__
+from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._compat import check_feature_names, check_n_features, clone_parametrized
+from sklearn_aeppt._decision import (
+    decide_by_argmax,
+    keep_side,
+    keep_threshold,
+    own_threshold,
+    predicted_labels,
+    stretch_around,
+)
+from sklearn_aeppt._keyed_noise import SecretBytes, draw_key
 from sklearn_aeppt._one_step import OneStep, is_twin_state
 from sklearn_aeppt._query import find_labels
+from sklearn_aeppt._record_field import RecordField
+from sklearn_aeppt._record_grid import RecordGrid
 
 
 @dataclass
@@ -35,6 +47,7 @@ class Records:
     y: object = None
     proba: object = None  # (n, K) confidences
     label: object = None  # (n,) index of the true class, -1 for one the model does not know
+    draws: object = None  # (n, n_draws) numbers from U(0, 1) that belong to the records
 
 
 def is_fitted(estimator):
@@ -48,6 +61,7 @@ def is_fitted(estimator):
     return True
 
 
+@np.errstate(under="ignore")  # what is nearly nothing may become nothing
 def check_proba(proba, *, source, n_classes=None):
     """Return `proba` as a float array of shape (n, K) whose rows are probability vectors.
 
@@ -55,7 +69,7 @@ def check_proba(proba, *, source, n_classes=None):
     nothing extra. Rows may miss a sum of one by 0.001, as rounded answers do.
     """
     proba = np.asarray(proba)
-    if proba.dtype.kind != "f":
+    if proba.dtype.kind != "f" or proba.dtype.itemsize > 8:  # torch knows no longer floats
         proba = proba.astype(np.float64)
     if proba.ndim != 2 or 0 in proba.shape:
         raise ValueError(
@@ -130,6 +144,10 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
     implements ``_perturb_block(proba)``, which answers a block of rows, each for itself, and
     ``_fit_defense(members, non_members)`` on two `Records` if it learns from them.
 
+    One that draws sets ``n_draws``, has a parameter ``key`` and implements ``_perturb_block(proba,
+    draws)`` instead, where ``draws`` are numbers from U(0, 1), shape (n, n_draws). They belong to
+    the record and follow from the key: see `sklearn_aeppt._record_field`.
+
     There is no ``decision_function`` here and no forwarding of unknown attributes, on purpose:
     whatever else the wrapped model offers would show what is hidden.
     """
@@ -140,7 +158,22 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         "random_state": ["random_state"],
     }
 
-    def fit(self, X, y=None, *, is_member=None):
+    n_draws = 0  # numbers from U(0, 1) that each answer needs
+
+    @property
+    def key(self):
+        """The secret that the draws follow from; shown by no repr."""
+        try:
+            return vars(self)["key"]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} draws nothing and has no key.") from None
+
+    @key.setter
+    def key(self, value):
+        vars(self)["key"] = SecretBytes(value) if type(value) is bytes else value
+
+    @np.errstate(under="ignore")  # a tiny confidence may become zero
+    def fit(self, X, y=None, *, is_member=None, y_mem=None, y_non=None):
         """Fit the defense, and the wrapped estimator too where it is not fitted yet.
 
         Parameters
@@ -154,6 +187,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         is_member : boolean array-like of shape (n,), default=None
             True for the rows of `X` that are members. With an unfitted `estimator` these rows
             train it; None draws `member_fraction` of each class at random.
+        y_mem, y_non : array-like of shape (n,), default=None
+            Class labels of the two sets of records, in the form ``fit(X_mem, X_non)``.
 
         Returns
         -------
@@ -167,18 +202,25 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             If it cannot be told who is a member, if members or non-members are missing, or if
             the estimator's answers are not probability vectors.
         """
-        return self._fit(X, y, is_member)
-
-    def _fit(self, X, y, is_member, y_mem=None, y_non=None):
         self._validate_params()
         self._check_estimator()
         if is_fitted(self.estimator):
             estimator = self.estimator
             members, non_members = split_for_fitted(X, y, is_member)
-            for side, labels in ((members, y_mem), (non_members, y_non)):
-                if labels is not None:
-                    check_consistent_length(side.X, labels)
-                    side.y = column_or_1d(labels)
+            for name, side, labels in (("y_mem", members, y_mem), ("y_non", non_members, y_non)):
+                if labels is None:
+                    continue
+                if side.y is not None:
+                    raise ValueError(
+                        f"{name} and y both give class labels: with is_member=mask, y alone does."
+                    )
+                check_consistent_length(side.X, labels)
+                side.y = column_or_1d(labels)
+        elif y_mem is not None or y_non is not None:
+            raise ValueError(
+                "y_mem and y_non go with fit(X_mem, X_non), and that with a fitted estimator: fit "
+                "the estimator first, or give y with is_member=mask."
+            )
         else:
             members, non_members = self._split_for_unfitted(X, y, is_member)
             estimator = clone(self.estimator).fit(members.X, members.y)
@@ -186,16 +228,61 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             raise ValueError(
                 f"estimator={self.estimator!r} has no classes_ after fit: wrap a classifier."
             )
-        for side in (members, non_members):
+        sides = members, non_members
+        for side in sides:
             side.proba = self._ask(estimator, side.X)
             if side.y is not None:
                 side.label = find_labels(estimator.classes_, side.y)
+        self._fit_decision(estimator, sides)
+        if self.n_draws:
+            self._fit_draws(estimator, sides)
         self._fit_defense(members, non_members)
         check_feature_names(self, X, reset=True)
         check_n_features(self, X, reset=True)
         self.classes_ = estimator.classes_
         self.estimator_ = estimator
         return self
+
+    def _fit_decision(self, estimator, sides):
+        """Note by what rule the model decides, and show confidences of that decision only."""
+        self._threshold = own_threshold(estimator)
+        labels = [predicted_labels(estimator, side.X, side.proba) for side in sides]
+        self._asks_labels = self._threshold is None and any(
+            (side.proba.argmax(axis=1) != label).any() for side, label in zip(sides, labels)
+        )
+        for side, label in zip(sides, labels):
+            side.proba = self._decided(side.proba, label if self._asks_labels else None)
+
+    def _fit_draws(self, estimator, sides):
+        self._key = draw_key(self.key)
+        self._grid = self._field = None
+        X = [side.X for side in sides]
+        if not isinstance(estimator, Answers):
+            self._grid = RecordGrid().fit(*X)
+            self._field = RecordField(self._key, self.n_draws).fit(estimator, *X)
+        for side in sides:
+            side.draws = self._draws(side.proba, side.X, estimator)
+
+    def _decided(self, proba, label):
+        """Return confidences whose argmax is the model's decision: `label`, or by its threshold."""
+        if self._threshold is not None:
+            return stretch_around(proba, *self._threshold)
+        return proba if label is None else decide_by_argmax(proba, label)
+
+    def _draws(self, proba, records, estimator):
+        """Return the numbers in (0, 1) that belong to the records, shape (n, n_draws).
+
+        Without records there is nothing that they could belong to: they are new ones then.
+        """
+        if records is None or self._field is None:
+            return np.random.default_rng().random((len(proba), self.n_draws))
+        draws = self._field(estimator, records)
+        if len(draws) != len(proba):
+            raise ValueError(
+                f"records has {len(draws)} records for {len(proba)} rows of proba: give the record "
+                "of each row."
+            )
+        return draws
 
     def _fit_defense(self, members, non_members):
         """Learn what `_perturb_block` needs; a defense that only transforms learns nothing."""
@@ -246,13 +333,17 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             )
         return proba
 
-    def perturb(self, proba):
+    def perturb(self, proba, records=None):
         """Return what the defense shows in place of confidences made elsewhere.
 
         Parameters
         ----------
         proba : array-like of shape (n, K)
             Probability vectors, columns in the order of ``classes_``. Never modified.
+        records : records of length n, default=None
+            The records that the confidences are of, as the wrapped estimator takes them. A defense
+            that draws at random gives the same record the same draws. None draws anew for each
+            row at each call: whoever may ask often averages such draws away.
 
         Returns
         -------
@@ -264,13 +355,15 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         ------
         ValueError
             If `proba` has another number of columns, NaN, negative entries, or rows that miss a
-            sum of one by more than 0.001.
+            sum of one by more than 0.001; if `records` has another length.
         """
         check_is_fitted(self)
         proba = check_proba(proba, source="proba", n_classes=len(self.classes_))
-        return self._perturb_in_blocks(proba)
+        draws = self._draws(proba, records, self.estimator_) if self.n_draws else None
+        return self._perturb_in_blocks(self._decided(proba, None), draws)
 
-    def _perturb_in_blocks(self, proba):
+    @np.errstate(under="ignore")
+    def _perturb_in_blocks(self, proba, draws=None):
         """Answer block by block into one array: memory does not grow with the rows otherwise."""
         shown = np.empty(proba.shape, dtype=np.promote_types(proba.dtype, np.float32))
         size = getattr(self, "batch_size", 1024)
@@ -279,13 +372,38 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             starts = tqdm(starts, desc=type(self).__name__, unit="block")
         for start in starts:
             rows = slice(start, start + size)
-            shown[rows] = self._perturb_block(proba[rows].astype(shown.dtype, copy=False))
+            block = proba[rows].astype(shown.dtype, copy=False)
+            shown[rows] = self._perturb_block(*([block] if draws is None else [block, draws[rows]]))
+            if self._threshold is not None:
+                keep_threshold(shown[rows], block.argmax(axis=1), *self._threshold)
         return shown
 
     def predict_proba(self, X):
         """Return the defended confidences, ndarray of shape (n, K), rows summing to one."""
         self._check_query(X)
-        return self._perturb_in_blocks(self._ask(self.estimator_, X))
+        proba = self._ask(self.estimator_, X)
+        label = predicted_labels(self.estimator_, X, proba) if self._asks_labels else None
+        if not self.n_draws:
+            return self._perturb_in_blocks(self._decided(proba, label))
+        draws = self._draws(proba, X, self.estimator_)
+        if self._grid is not None:
+            proba, label = self._on_grid(X, proba, label)
+        return self._perturb_in_blocks(self._decided(proba, label), draws)
+
+    def _on_grid(self, X, proba, label):
+        """Return confidences of the records as they would be, with the labels of what was asked."""
+        rows, moved = self._grid.nearest(X)
+        if not len(rows):
+            return proba, label
+        there = self._ask(self.estimator_, moved)
+        if self._threshold is None:
+            asked = proba[rows].argmax(axis=1) if label is None else label[rows]
+            there = decide_by_argmax(there, asked)
+        else:
+            there = keep_side(there, proba[rows], *self._threshold)
+        proba = proba.astype(np.promote_types(proba.dtype, there.dtype))
+        proba[rows] = there
+        return proba, label
 
     def predict_log_proba(self, X):
         """Return the logarithm of the defended confidences, ndarray of shape (n, K)."""
@@ -294,9 +412,16 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             return np.log(proba)
 
     def predict(self, X):
-        """Return the wrapped estimator's own answer, label for label, ndarray of shape (n,)."""
+        """Return the wrapped estimator's own predictions, label for label, ndarray of shape (n,).
+
+        They are the argmax of what `predict_proba` shows.
+        """
         self._check_query(X)
-        return self.estimator_.predict(X)
+        if self._asks_labels:
+            label = predicted_labels(self.estimator_, X, None)
+        else:
+            label = self._decided(self._ask(self.estimator_, X), None).argmax(axis=1)
+        return np.asarray(self.classes_)[label]
 
     def _check_query(self, X):
         check_is_fitted(self)
@@ -309,6 +434,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
 
     def __getstate__(self):
         state = super().__getstate__()
+        if "key" in state and state["key"] is not None:
+            state = {**state, "key": b"" + state["key"]}  # a plain type, which any reader knows
         if not is_twin_state(state):
             return {**state, "_sklearn_aeppt_version": __version__}
         if state.get("estimator_") is state["estimator"]:  # a file needs the model once
@@ -328,6 +455,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
                 UserWarning,
                 stacklevel=2,
             )
+        if state.get("key") is not None:
+            state["key"] = SecretBytes(state["key"])
         super().__setstate__(state)
 
     def __sklearn_clone__(self):

@@ -10,47 +10,10 @@ For every record, with m = 1 if the membership inference model g believes "membe
 logit's gradient, negated where m = 1; taken from the logit it cannot vanish in a saturated sigmoid.
 """
 
-import hashlib
-
-import numpy as np
 import torch
 from torch.nn import functional as F
 
 from sklearn_aeppt._mim import ThreeBranch
-
-# Odd constants of the splitmix64 generator (Steele, Lea, Flood 2014).
-_GAMMA, _MIX1, _MIX2 = (
-    np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-)
-
-
-def keyed_seeds(proba, key, decimals=3):
-    """Return one uint64 a row: a keyed hash of the row, rounded to `decimals`.
-
-    Rounding gives the same seed to answers that differ in the last bits only, as the same record
-    asked in another batch does, and to slightly varied queries, so that asking around a record
-    yields no fresh noise to average away. Without the key nobody can tell a row's seed.
-    """
-    rounded = np.ascontiguousarray(np.round(proba, decimals) + 0.0, dtype=np.float32)  # no -0.0
-    keyed = hashlib.blake2b(key=key, digest_size=8)
-    digests = bytearray()
-    for row in rounded.view(np.uint8).reshape(len(rounded), -1):
-        hashed = keyed.copy()
-        hashed.update(row)
-        digests += hashed.digest()
-    return np.frombuffer(bytes(digests), dtype=np.uint64)
-
-
-def uniform_from_seeds(seeds, n_draws):
-    """Return float32 draws from U(0, 1), shape (len(seeds), n_draws), fixed by `seeds`."""
-    with np.errstate(over="ignore"):
-        x = seeds[:, None] + np.arange(1, n_draws + 1, dtype=np.uint64) * _GAMMA
-        x ^= x >> np.uint64(30)
-        x *= _MIX1
-        x ^= x >> np.uint64(27)
-        x *= _MIX2
-        x ^= x >> np.uint64(31)
-    return (x >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
 
 
 class AnalyticGradient:

@@ -3,6 +3,8 @@
 Data flows one way through the library: target -> ``query`` -> attack -> score.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_random_state
@@ -12,15 +14,21 @@ from skorch.helper import SliceDict
 
 from sklearn_aeppt._records import RecordRows
 
+# Variants that go into one call, at most: enough that a call's own cost is small beside theirs.
+ROWS_AT_ONCE, NUMBERS_AT_ONCE = 2**13, 2**24
 
+
+@np.errstate(under="ignore")  # what is nearly nothing may become nothing
 def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     """Ask a target for its answers on records, as a black-box adversary does.
 
     Parameters
     ----------
-    target : fitted classifier
+    target : fitted classifier, or list of them
         Anything with ``predict_proba`` and ``classes_``, the address of a service too; a defended
-        classifier is asked like any other, so the attack sees only what the defense shows.
+        classifier is asked like any other, so the attack sees only what the defense shows. A list
+        stands for several deployments of one model, such as replicas whose defenses hold
+        different keys: all of them are asked the same, and their answers stand under ``repeats``.
     X : records
         Whatever `target` takes: (n, n_features) array, frame, sparse matrix, list of texts.
     y : array-like of shape (n,), default=None
@@ -28,10 +36,12 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
         None stands for the predicted labels.
     n_queries : int, default=1
         How often to ask. More than once, the answers also stand under ``repeats``, shape
-        (n, n_queries, K), for `AveragingAttack` and `LabelOnlyAttack`.
-    augment : callable or None, default=None
+        (n, n_queries, K), for `AveragingAttack`, `LabelOnlyAttack` and `VariantsAttack`; of D
+        deployments, shape (n, n_queries * D, K), the deployments side by side for each question.
+    augment : callable, sequence of callables, or None, default=None
         ``augment(X, rng) -> X`` makes a variant of every record, such as `BitFlips` or
-        `GaussianNoise`; all questions but the first are about variants. None repeats the record.
+        `GaussianNoise`; all questions but the first are about variants. Of a sequence, such as
+        `NoiseLadder`, each question takes the next in turn. None repeats the record.
     random_state : int, RandomState instance or None, default=None
         Seeds the variants.
 
@@ -41,12 +51,13 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
         ``proba``: (n, K) float32 confidences; ``label``: (n,) int64 index into
         ``target.classes_``; ``X``: the records, copied out late, for attacks that train models
         of their own. scikit-learn slices it row by row, so it goes through ``cross_val_score``
-        and the like as it is.
+        and the like as it is. ``rung`` stands beside ``repeats``, int8 of shape (n, n_answers):
+        0 for the record itself, i for the i-th callable of `augment`.
 
     Raises
     ------
     ValueError
-        If `y` holds a label that the target does not know.
+        If `y` holds a label that the target does not know, or deployments differ in classes.
     TypeError
         If the target has no ``predict_proba``.
 
@@ -64,18 +75,66 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     >>> view["proba"].shape, view["label"].dtype
     ((150, 3), dtype('int64'))
     """
-    check_ready(target)
-    rng = check_random_state(random_state)
-    answers = []
-    for i in range(n_queries):
-        asked = X if i == 0 or augment is None else augment(X, rng)
-        answers.append(np.asarray(target.predict_proba(asked), dtype=np.float32))
-    proba = answers[0]
-    label = proba.argmax(axis=1).astype(np.int64) if y is None else label_index(target.classes_, y)
-    view = SliceDict(proba=proba, label=label, X=RecordRows(X))
-    if n_queries > 1:
-        view["repeats"] = np.stack(answers, axis=1)
-    return view
+    targets = check_deployments(target)
+    steps = list(augment) if isinstance(augment, Sequence) else [augment]
+    answers = _ask_often(targets, X, n_queries, steps, check_random_state(random_state))
+    proba, classes = answers[:, 0], targets[0].classes_
+    label = proba.argmax(axis=1).astype(np.int64) if y is None else label_index(classes, y)
+    if answers.shape[1] == 1:
+        return SliceDict(proba=proba, label=label, X=RecordRows(X))
+    rung = np.zeros((len(proba), n_queries), dtype=np.int8)
+    if augment is not None:
+        rung[:, 1:] = np.arange(n_queries - 1) % len(steps) + 1
+    return SliceDict(
+        proba=proba,
+        label=label,
+        X=RecordRows(X),
+        repeats=answers,
+        rung=np.repeat(rung, len(targets), axis=1),
+    )
+
+
+def _ask_often(targets, X, n_queries, steps, rng):
+    """Return the answers of shape (n, n_queries * len(targets), K), float32.
+
+    Variants in numpy arrays are asked about several at once: a call has a cost of its own.
+    """
+    first = [_ask(target, X) for target in targets]
+    n, n_classes = first[0].shape
+    answers = np.empty((n, n_queries, len(targets), n_classes), dtype=np.float32)
+    answers[:, 0] = np.stack(first, axis=1)
+    at_once = 1
+    if isinstance(X, np.ndarray) and steps != [None]:
+        at_once = max(1, min(ROWS_AT_ONCE // max(n, 1), NUMBERS_AT_ONCE // max(X.size, 1)))
+    for start in range(1, n_queries, at_once):
+        asked = [
+            X if (step := steps[(i - 1) % len(steps)]) is None else step(X, rng)
+            for i in range(start, min(start + at_once, n_queries))
+        ]
+        together = np.concatenate(asked) if len(asked) > 1 else asked[0]
+        for j, target in enumerate(targets):
+            shown = _ask(target, together).reshape(len(asked), n, n_classes)
+            answers[:, start : start + len(asked), j] = shown.swapaxes(0, 1)
+    return answers.reshape(n, -1, n_classes)
+
+
+def _ask(target, X):
+    return np.asarray(target.predict_proba(X), dtype=np.float32)
+
+
+def check_deployments(target):
+    """Return a list of the targets to ask, one or several deployments with the same classes."""
+    targets = list(target) if isinstance(target, (list, tuple)) else [target]
+    if not targets:
+        raise ValueError("target=[] holds no deployment: give a fitted classifier.")
+    for one in targets:
+        check_ready(one)
+        if not np.array_equal(one.classes_, targets[0].classes_):
+            raise ValueError(
+                f"target={one!r} has classes_ {list(one.classes_)[:5]}, another deployment "
+                f"{list(targets[0].classes_)[:5]}: give deployments of one model."
+            )
+    return targets
 
 
 def check_ready(target):
@@ -106,6 +165,7 @@ def label_index(classes, y):
     return index
 
 
+@np.errstate(under="ignore")
 def read_view(attack, X, *, reset):
     """Return `X` as the pair (proba, label) that an attack works on.
 
@@ -143,6 +203,19 @@ def read_records(attack, X, *, reset):
             "sklearn_aeppt.attacks.query, or put the records under the key 'X'."
         )
     return records.take() if isinstance(records, RecordRows) else records, proba, label
+
+
+def read_repeats(X, n_queries, *, varied=False):
+    """Return the first `n_queries` answers for each record of a view, (n, n_queries, K)."""
+    repeats = X.get("repeats") if isinstance(X, dict) else None
+    there = 1 if repeats is None else repeats.shape[1]
+    if there < n_queries:
+        how = ", augment=..." if varied else ""
+        raise ValueError(
+            f"n_queries={n_queries}, but X holds {there} answer(s) a record: make it "
+            f"with query(target, X, y, n_queries={n_queries}{how})."
+        )
+    return repeats[:, :n_queries]
 
 
 def check_membership(y, n):

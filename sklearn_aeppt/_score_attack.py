@@ -7,7 +7,18 @@ from sklearn_aeppt._one_step import OneStep
 
 
 class ScoreAttack(ClassifierMixin, OneStep, BaseEstimator):
-    """Attack that calls a record a member where its ``decision_function`` is above zero."""
+    """Attack that calls a record a member where its ``decision_function`` is above zero.
+
+    Attributes
+    ----------
+    needs_variants : bool
+        Whether `fit` takes views of ``n_queries`` answers to variants of each record.
+    labels_only : bool
+        Whether the attack looks at labels alone, which no defense that keeps them can hide.
+    """
+
+    needs_variants = False
+    labels_only = False
 
     def predict(self, X):
         """Return the believed membership of each record, out of ``classes_``, shape (n,)."""
@@ -29,6 +40,7 @@ class LogitAttack(ScoreAttack):
         return np.column_stack([1 - member, member])
 
 
+@np.errstate(under="ignore")  # the float below zero is a denormal
 def best_threshold(score, member):
     """Return the threshold t for which ``score > t`` has the best balanced accuracy.
 

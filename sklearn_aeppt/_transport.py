@@ -5,16 +5,16 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 
-def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0, odds=1.0, budget=None):
+def equalizing_map(p, n, cost, delta=0.0, pairwise_delta=1.0, odds=1.0, budget=None):
     """Return the random map between bins that equalizes two histograms at the least cost.
 
     Solves, over the rows-sum-to-one matrix W::
 
         minimize    sum_ij cost_ij W_ij
         subject to  sum_j max(0, (n W)_j - odds (p W)_j) <= delta
-                    0.5 * || W_i - r ||_1 <= record_delta / 2   for all i and a common row r
+                    0.5 * || W_i - r ||_1 <= pairwise_delta / 2   for all i and a common row r
 
-    so that any two rows are within `record_delta` in total variation. With odds of one the first
+    so that any two rows are within `pairwise_delta` in total variation. With odds of one the first
     sum is the total variation between what members and non-members are shown.
 
     Parameters
@@ -25,7 +25,7 @@ def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0, odds=1.0, budget=Non
         Cost of moving bin i to bin j, weighted by how often i occurs.
     delta : float in [0, 1], default=0.0
         What may be left by which a shown value speaks for a non-member.
-    record_delta : float in [0, 1], default=1.0
+    pairwise_delta : float in [0, 1], default=1.0
         Total variation that may be left between what any two records are shown.
     odds : float >= 1, default=1.0
         How much likelier a member is to be among the records in question, whatever is shown.
@@ -46,7 +46,7 @@ def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0, odds=1.0, budget=Non
     bins = len(p)
     # variables: W row by row, then e >= (n - odds p) W, then the common row r and t >= |W - r|
     n_w, n_e = bins * bins, bins
-    bound_rows = record_delta < 1
+    bound_rows = pairwise_delta < 1
     n_r, n_t = (bins, n_w) if bound_rows else (0, 0)
     eye = sparse.eye_array(bins)
     shown = sparse.kron((n - odds * p)[None, :], eye)  # (n - odds p) W
@@ -74,7 +74,7 @@ def equalizing_map(p, n, cost, delta=0.0, record_delta=1.0, odds=1.0, budget=Non
             row(-every, zeros(n_w, n_e), common, -every),
             row(zeros(bins, n_w + n_e + n_r), sums),
         ]
-        limits += [np.zeros(2 * n_w), np.full(bins, record_delta)]
+        limits += [np.zeros(2 * n_w), np.full(bins, pairwise_delta)]
     equal = [row(sparse.kron(eye, np.ones((1, bins))), zeros(bins, n_e + n_r + n_t))]
     ones = [np.ones(bins)]
     if bound_rows:

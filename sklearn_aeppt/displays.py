@@ -2,7 +2,8 @@
 
 Each display stores what it shows and draws it on ``plot()``; ``from_predictions`` computes that
 from answers and scores, ``from_estimator`` only asks a model for them first. matplotlib is needed
-to plot, not to import this module.
+to plot, not to import this module. Names are drawn literally, whatever they are: no dollar sign
+starts a formula, long ones are shortened, and what the font lacks stands as its escape.
 """
 
 import numpy as np
@@ -10,6 +11,8 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_aeppt._groups import as_labels, as_written
+from sklearn_aeppt._text import picture_name
 from sklearn_aeppt.metrics import _as_membership, counts_at_thresholds, per_class_report
 
 __all__ = [
@@ -38,8 +41,15 @@ def _new_axes(display, ax, **subplots):
 
 
 def _legend_above(ax, ncols=2):
-    """Put the legend over the axes, where it covers no data."""
+    """Put the legend over the axes, where it covers no data; long names one under another."""
+    labels = ax.get_legend_handles_labels()[1]
+    ncols = 1 if max(map(len, labels)) > 16 else ncols
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=ncols, frameon=False, borderpad=0)
+
+
+def _legend_label(name):
+    """Return the legend's label of a curve: None stays None, and has no entry."""
+    return None if name is None else picture_name(name, 36)
 
 
 def _as_table(values, name):
@@ -61,8 +71,8 @@ class MembershipRocDisplay:
         Rates at each distinct score, both rising to 1.
     n_members, n_non_members : int
         Sample sizes; the axes start at one record.
-    name : str, default=None
-        For the legend.
+    name : object, default=None
+        For the legend; None has no entry.
 
     Attributes
     ----------
@@ -105,7 +115,7 @@ class MembershipRocDisplay:
         X : SliceDict of `sklearn_aeppt.attacks.query`, or whatever `attack` takes
         y : array-like of shape (n,), boolean or 0/1
             Membership.
-        name : str, default=None
+        name : object, default=None
             None is the attack's class name.
         ax : matplotlib Axes, default=None
         **kwargs : dict
@@ -133,7 +143,7 @@ class MembershipRocDisplay:
             Membership.
         score : array-like of shape (n,)
             Greater means rather a member.
-        name : str, default=None
+        name : object, default=None
         ax : matplotlib Axes, default=None
         **kwargs : dict
             For matplotlib's ``plot``.
@@ -158,7 +168,7 @@ class MembershipRocDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-        name : str, default=None
+        name : object, default=None
         **kwargs : dict
             For matplotlib's ``plot``.
 
@@ -172,7 +182,7 @@ class MembershipRocDisplay:
         style = {
             "color": _CYCLE[n_curves % len(_CYCLE)],
             "linestyle": _STYLES[n_curves % len(_STYLES)],
-            "label": self.name if name is None else name,
+            "label": _legend_label(self.name if name is None else name),
             **kwargs,
         }
         # Steps, as nothing is interpolated. A rate of 0 has no place on a log axis: the curve
@@ -314,10 +324,11 @@ class ClassCdfDisplay:
             chosen = np.sort(np.argsort(-size, kind="stable")[:4])
         else:
             place = {label: i for i, label in enumerate(report["class"].tolist())}
-            unknown = [c for c in np.asarray(classes).tolist() if c not in place]
+            asked = as_written(as_labels(classes)).tolist()
+            unknown = [c for c in asked if c not in place]
             if unknown:
                 raise ValueError(f"classes={unknown} have no records in y_class.")
-            chosen = [place[c] for c in np.asarray(classes).tolist()]
+            chosen = [place[c] for c in asked]
         display = cls(
             classes=report["class"][chosen],
             members=report["member_scores"][chosen],
@@ -366,13 +377,13 @@ class ClassCdfDisplay:
                     **{"color": color, "linestyle": style, **kwargs},
                 )
             panel.set(xlim=(low - pad, high + pad), ylim=(-0.02, 1.02))
-            panel.set_xlabel(f"{self.xlabel}, class {label}")
+            panel.set_xlabel(f"{self.xlabel}, class {picture_name(label, 24)}")
             panel.grid(alpha=0.3)
             _legend_above(panel, ncols=1)
         axes[0].set_ylabel("Share of records at or below")
         if given is None and n > 1:  # one label for all panels
             for panel, label in zip(axes, self.classes):
-                panel.set_xlabel(f"class {label}")
+                panel.set_xlabel(f"class {picture_name(label, 24)}")
             axes[0].figure.supxlabel(self.xlabel, fontsize="medium")
         self.axes_, self.figure_ = axes, axes[0].figure
         return self
@@ -591,7 +602,7 @@ class PerturbationDisplay:
         p, q = _as_table(p, "p"), _as_table(q, "q")
         if p.shape != q.shape:
             raise ValueError(f"p has shape {p.shape} and q {q.shape}: they must be alike.")
-        classes = np.arange(p.shape[1]) if classes is None else np.asarray(classes)
+        classes = np.arange(p.shape[1]) if classes is None else as_labels(classes)
         if len(classes) != p.shape[1]:
             raise ValueError(f"classes has {len(classes)} entries for {p.shape[1]} columns of p.")
         return cls(before=p[record], after=q[record], classes=classes).plot(ax=ax, log=log)
@@ -626,8 +637,9 @@ class PerturbationDisplay:
         else:
             ax.set_ylim(-0.02, 1.02)
         if K <= 30:
-            crowded = K * max(len(str(c)) for c in self.classes) > 40
-            ax.set_xticks(place, self.classes, rotation=90 if crowded else 0)
+            labels = [picture_name(c, 20) for c in self.classes]
+            crowded = K * max(map(len, labels)) > 40
+            ax.set_xticks(place, labels, rotation=90 if crowded else 0)
             ax.set_xlabel("Class")
         else:
             ax.set_xlabel("Class (index of the column)")
@@ -655,8 +667,8 @@ class TradeoffDisplay:
         Ends of the accuracy's confidence interval.
     limit : tuple of two ndarrays, default=None
         (size, accuracy) of the least perturbation that any defense needs.
-    name : str, default=None
-        For the legend.
+    name : object, default=None
+        For the legend; None has no entry.
 
     Attributes
     ----------
@@ -701,7 +713,7 @@ class TradeoffDisplay:
         floor : float
         interval : tuple (low, high) of array-like of shape (n_settings,), default=None
         limit : tuple (size, accuracy) of array-like, default=None
-        name : str, default=None
+        name : object, default=None
         excess : bool, default=False
             Draw accuracy minus floor, in percentage points.
         ax : matplotlib Axes, default=None
@@ -760,7 +772,7 @@ class TradeoffDisplay:
             "color": _CYCLE[n_curves % len(_CYCLE)],
             "linestyle": _STYLES[n_curves % len(_STYLES)],
             "marker": "osD^v"[n_curves % 5],
-            "label": self.name,
+            "label": _legend_label(self.name),
             **kwargs,
         }
         (self.line_,) = ax.plot(self.size, 100 * (self.accuracy - base), gid="tradeoff", **style)

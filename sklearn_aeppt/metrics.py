@@ -23,6 +23,7 @@ from sklearn.utils import (
 from sklearn.utils._param_validation import Interval, Options, StrOptions, validate_params
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from sklearn_aeppt._groups import as_labels, find_groups
 from sklearn_aeppt._output_defense import check_proba, is_fitted
 
 __all__ = [
@@ -396,6 +397,11 @@ def bootstrap_interval(
     """
     y = _as_membership(y)
     score = _as_score(y, score)
+    if min(y.sum(), (~y).sum()) < 2:
+        raise ValueError(
+            f"y has {y.sum()} members and {(~y).sum()} non-members: give at least two of each, to "
+            "draw from."
+        )
 
     def statistic(members, non_members):
         drawn_y = np.arange(len(members) + len(non_members)) < len(members)
@@ -627,7 +633,8 @@ def per_class_report(y_class, membership, pred, *, score=None, pred_class=None, 
     Parameters
     ----------
     y_class : array-like of shape (n,)
-        Classes to report on: the true ones, or any other grouping.
+        Classes to report on: the true ones, or any other grouping; labels of any kind (tuples,
+        None, numbers beside text). Those without a common order are ordered by kind and text.
     membership : array-like of shape (n,), boolean or 0/1
     pred : array-like of shape (n,), boolean or 0/1
         What the attack says.
@@ -659,11 +666,11 @@ def per_class_report(y_class, membership, pred, *, score=None, pred_class=None, 
     >>> report["class"], report["accuracy"]
     (array(['a', 'b'], dtype='<U1'), array([0.75, 0.5 ]))
     """
-    y_class = column_or_1d(y_class)
+    y_class = as_labels(y_class)
     membership = _as_membership(membership, "membership")
     pred = _as_membership(pred, "pred", both=False)
     check_consistent_length(y_class, membership, pred)
-    classes, place = np.unique(y_class, return_inverse=True)
+    classes, place = find_groups(y_class)
     n = len(classes)
     members = np.bincount(place[membership], minlength=n)
     report = {"class": classes, "n_members": members, "n_non_members": np.bincount(place) - members}
@@ -676,7 +683,7 @@ def per_class_report(y_class, membership, pred, *, score=None, pred_class=None, 
         report["accuracy"][i] = balanced_accuracy_score(truth, said)
         report["low"][i], report["high"][i] = attack_accuracy_interval(truth, said, confidence)
     if pred_class is not None:
-        right = column_or_1d(pred_class) == y_class
+        right = as_labels(pred_class) == y_class
         report["floor"] = np.full(n, np.nan)
         for i in whole:
             truth = membership[groups[i]]

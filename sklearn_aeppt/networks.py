@@ -2,9 +2,10 @@
 
 import json
 import os
-import zipfile
+import warnings
 from copy import deepcopy
 from functools import cache
+from io import BytesIO
 from itertools import pairwise
 from numbers import Integral, Real
 from pathlib import Path
@@ -21,14 +22,21 @@ from skorch.callbacks import Callback, ProgressBar
 from skorch.history import History
 from torch import nn
 
-from sklearn_aeppt._mim import TensorBatches, _linear, _Net
+from sklearn_aeppt import __version__
+from sklearn_aeppt._mim import TensorBatches, _linear, _Net, linear_shapes
 from sklearn_aeppt._one_step import OneStep
-from sklearn_aeppt._saved_module import SavedModule
+from sklearn_aeppt._saved_module import SavedModule, check_width, check_widths
+from sklearn_aeppt._saving import writing
 
 __all__ = ["NetworkClassifier"]
 
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
 IMAGE = (32, 32, 3)
+#: AlexNet's convolutions: place in the network -> channels in and out, width of the kernel.
+ALEXNET_MAPS = {
+    1: (3, 64, 11), 4: (64, 192, 5), 7: (192, 384, 3), 9: (384, 256, 3), 11: (256, 256, 3),
+}  # fmt: skip
+ZIP_START = b"PK\x03\x04"  # of what torch saves
 
 
 def _arguments(n_features, n_classes, hidden, activation, dropout, seed):
@@ -36,6 +44,18 @@ def _arguments(n_features, n_classes, hidden, activation, dropout, seed):
         "n_features": n_features, "n_classes": n_classes, "hidden": hidden,
         "activation": activation, "dropout": dropout, "seed": seed,
     }  # fmt: skip
+
+
+def _check_arguments(n_features, n_classes, hidden, activation, dropout, seed):
+    check_width("n_features", n_features)
+    check_width("n_classes", n_classes)
+    check_widths("hidden", hidden)
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        raise ValueError(f"activation={activation!r:.80} is none of {', '.join(ACTIVATIONS)}")
+    if not isinstance(dropout, Real) or not 0 <= dropout < 1:
+        raise ValueError(f"dropout={dropout!r:.80} is not in [0, 1)")
+    if not isinstance(seed, Integral) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed!r:.80} is not a seed")
 
 
 class FullyConnected(nn.Sequential):
@@ -49,6 +69,14 @@ class FullyConnected(nn.Sequential):
             layers += [_Dropout(dropout, generator)] if dropout else []
         super().__init__(*layers, _linear((n_features, *hidden)[-1], n_classes, generator))
         self.arguments = _arguments(n_features, n_classes, hidden, activation, dropout, seed)
+
+    @staticmethod
+    def weight_shapes(n_features, n_classes, hidden, activation, dropout, seed):
+        """Return name -> shape of the weights of such a network; nothing is allocated."""
+        _check_arguments(n_features, n_classes, hidden, activation, dropout, seed)
+        step = 3 if dropout else 2  # a linear layer, the activation, maybe dropout
+        pairs = pairwise((n_features, *hidden, n_classes))
+        return linear_shapes({str(step * i): pair for i, pair in enumerate(pairs)})
 
 
 class AlexNet(nn.Sequential):
@@ -68,19 +96,28 @@ class AlexNet(nn.Sequential):
 
         super().__init__(
             _Images(),
-            *conv(3, 64, 11, stride=4, padding=5),
+            *conv(*ALEXNET_MAPS[1], stride=4, padding=5),
             nn.MaxPool2d(2),
-            *conv(64, 192, 5, _SmallConv, padding=2),
+            *conv(*ALEXNET_MAPS[4], _SmallConv, padding=2),
             nn.MaxPool2d(2),
-            *conv(192, 384, 3, _SmallConv, padding=1),
-            *conv(384, 256, 3, _SmallConv, padding=1),
-            *conv(256, 256, 3, _SmallConv, padding=1),
+            *conv(*ALEXNET_MAPS[7], _SmallConv, padding=1),
+            *conv(*ALEXNET_MAPS[9], _SmallConv, padding=1),
+            *conv(*ALEXNET_MAPS[11], _SmallConv, padding=1),
             nn.MaxPool2d(2),
             nn.Flatten(),
             *([_Dropout(dropout, generator)] if dropout else []),
             _linear(256, n_classes, generator),
         )
         self.arguments = _arguments(n_features, n_classes, hidden, activation, dropout, seed)
+
+    @staticmethod
+    def weight_shapes(n_features, n_classes, hidden, activation, dropout, seed):
+        """Return name -> shape of the weights of such a network; nothing is allocated."""
+        _check_arguments(n_features, n_classes, hidden, activation, dropout, seed)
+        shapes = linear_shapes({"16" if dropout else "15": (256, n_classes)})
+        for place, (n_in, n_out, size) in ALEXNET_MAPS.items():
+            shapes |= {f"{place}.weight": (n_out, n_in, size, size), f"{place}.bias": (n_out,)}
+        return shapes
 
 
 class _SmallConv(nn.Conv2d):
@@ -176,7 +213,8 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
     checkpoint : path-like or None, default=None
         File that holds the training after each epoch. A fit that was cut off, or asks for more
         epochs, goes on from it if the other parameters and the records are the same, to the same
-        network; any other starts anew and overwrites it. It is read without running code in it.
+        network; any other starts anew and overwrites it, with a warning where the file is damaged.
+        Readable by its owner only; read without running code in it.
 
     Attributes
     ----------
@@ -268,7 +306,8 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
         callbacks = []
         if self.checkpoint is not None:
             same = {**self.get_params(), "checkpoint": None, "verbose": 0, "max_epochs": None}
-            callbacks = [_Resume(Path(self.checkpoint), joblib.hash([same, X, index]))]
+            key = joblib.hash([__version__, same, X, index], coerce_mmap=True)
+            callbacks = [_Resume(Path(self.checkpoint), key)]
         net = self._build_net(_TargetNet, X.shape[1], len(classes), callbacks)
         net.precision = getattr(torch, self.precision)
         return self._train(net, X, classes, index)
@@ -290,6 +329,12 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
         self.module_ = net.module_.eval()
         self.classes_ = classes
         return self
+
+    @staticmethod
+    def _saved_sizes(state):
+        """Return what a saved module's arguments must be, by what else was saved."""
+        n_classes = np.size(state.get("classes_"))
+        return {"n_features": state.get("n_features_in_"), "n_classes": n_classes}
 
     def _build_net(self, kind, n_features, n_classes, callbacks=(), **options):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -379,21 +424,18 @@ class _Resume(Callback):
             "draws": [generator.get_state() for generator in self._draws(net)],
         }
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        part = self.file.with_name(f"{self.file.name}.{os.getpid()}.part")  # two may train alike
-        torch.save(state, part)
-        part.replace(self.file)  # whoever is cut off here still has the epoch before
+        # private: it holds the undefended model; who is cut off here still has the epoch before
+        with writing(self.file, private=True) as file:
+            torch.save(state, file)
 
     def on_train_begin(self, net, **kwargs):
         if not self.file.exists():
             return
-        if not zipfile.is_zipfile(self.file):
-            raise ValueError(
-                f"checkpoint={self.file}: the file of that name is no checkpoint. Delete it or "
-                "choose another name."
-            )
-        state = torch.load(self.file, map_location=net.device, weights_only=True)
+        state = self._read(net.device)
+        if state is None or state["key"] != self.key:
+            return
         history = History(json.loads(state["history"]))
-        if state["key"] != self.key or len(history) > net.max_epochs:
+        if len(history) > net.max_epochs:
             return
         net.module_.load_state_dict(state["module"])
         net.optimizer_.load_state_dict(state["optimizer"])
@@ -401,6 +443,27 @@ class _Resume(Callback):
             generator.set_state(draws.cpu())
         net.history = history
         net.max_epochs -= len(net.history)
+
+    def _read(self, device):
+        """Return what the file holds; None of a damaged one, which the next epoch overwrites."""
+        content = self.file.read_bytes()
+        if not ZIP_START.startswith(content[:4]):  # an empty file is a damaged one
+            raise ValueError(
+                f"checkpoint={self.file}: the file of that name is no checkpoint. Delete it or "
+                "choose another name."
+            )
+        try:
+            state = torch.load(BytesIO(content), map_location=device, weights_only=True)
+            if set(state) != {"key", "module", "optimizer", "history", "draws"}:
+                raise ValueError(f"it holds {sorted(map(str, state))}")
+        except Exception as error:  # a damaged archive fails in torch in any way
+            reason = str(error).partition("\n")[0]
+            warnings.warn(
+                f"checkpoint={self.file} is damaged ({reason}): the training starts anew.",
+                stacklevel=2,
+            )
+            return None
+        return state
 
     def _draws(self, net):
         """Return the generators of the training: of the batches and of each dropout."""

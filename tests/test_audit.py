@@ -6,16 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from fakes import AnswerKeyedEqualizedClassifier
+from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.__main__ import main
-from sklearn_aeppt.attacks import BoostingAttack, ThresholdAttack
+from sklearn_aeppt._answers import Answers
+from sklearn_aeppt.attacks import BitFlips, BoostingAttack, ThresholdAttack
 from sklearn_aeppt.audit import audit
-from sklearn_aeppt.audit._suites import shadow_template
+from sklearn_aeppt.audit._suites import accepted, ladder, shadow_template
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +77,50 @@ def test_standard_suite_of_a_defense_tells_adaptive_attackers_from_others(sides,
     assert not names["network, not retrained"]["adaptive"]
     assert names["defense copied"]["adaptive"]
     assert "averaging of repeated queries" in names and "labels of varied records" in names
+    assert {"equal answers counted", "answers to slightly varied records"} <= set(names)
+    assert all(names[name]["adaptive"] for name in names if "answers" in name)
+    assert names["labels of slightly varied records"]["labels_only"]
+    assert not names["answers to slightly varied records"]["labels_only"]
     assert report.strongest["adaptive"] and report.defended
     assert all(row["tpr_at_0.01_fpr"] is None for row in report.rows)  # 150 non-members are few
+
+
+def test_standard_suite_finds_draws_keyed_by_the_answer(sides):
+    model, *records = sides
+    X, y, X_non, y_non = records
+    defense = AnswerKeyedEqualizedClassifier(model, cost="l1", random_state=0)
+    report = audit(defense.fit(X, X_non, y_mem=y, y_non=y_non), *records, random_state=0)
+    assert report.strongest["attack"] == "answers to slightly varied records"
+    auc = {row["attack"]: row["auc"] for row in report.rows}
+    for blind in ("boosting", "labels of slightly varied records"):
+        assert auc[blind] + 0.1 < auc["answers to slightly varied records"]
+
+
+def test_records_are_varied_as_far_as_the_target_takes_it():
+    rng = np.random.default_rng(0)
+    bits = pd.DataFrame({"a": rng.integers(2, size=80), "b": rng.integers(2, size=80)})
+    mixed = bits.assign(c=rng.normal(size=80), name="x")
+    for X, rungs in (
+        (bits, 6), (bits.to_numpy(), 6), (bits.astype(bool), 6), (sparse.csr_array(bits), 6),
+        (mixed, 4), (mixed[["c"]].to_numpy(), 4), (rng.random((4, 2, 2)), 4),
+    ):  # fmt: skip
+        assert len(ladder(X)) == rungs
+    for X in (["a", "b"], mixed[["name"]], mixed.to_numpy(), np.array(["a", "b"])):
+        assert ladder(X) is None
+    y = rng.integers(2, size=80)
+    coded = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(bits, y)
+    with pytest.warns(UserWarning, match="refuses some.*GaussianNoise.*unknown categories"):
+        steps = accepted(coded, bits, ladder(bits))
+    assert steps == [BitFlips(n_flips=1), BitFlips(n_flips=2)]
+    assert accepted(LogisticRegression().fit(bits, y), bits, ladder(bits)) == list(ladder(bits))
+
+
+def test_answers_made_elsewhere_have_no_variants(sides):
+    model, X, y, X_non, y_non = sides
+    shown = [model.predict_proba(side) for side in (X, X_non)]
+    report = audit(Answers(model.classes_), shown[0], y, shown[1], y_non, random_state=0)
+    names = {row["attack"] for row in report.rows}
+    assert "equal answers counted" in names and not any("varied" in name for name in names)
 
 
 def test_full_suite_trains_shadow_models_of_the_targets_kind():
@@ -96,10 +141,10 @@ def test_full_suite_trains_shadow_models_of_the_targets_kind():
 
 def test_template_of_a_target_is_unfitted_and_keeps_the_defense(sides):
     model, X, _, X_non, _ = sides
-    defense = EqualizedClassifier(model, record_delta=0.3).fit(X, X_non)
+    defense = EqualizedClassifier(model, pairwise_delta=0.3).fit(X, X_non)
     template = shadow_template(defense)
     assert not hasattr(template, "estimator_") and not hasattr(template.estimator, "coefs_")
-    assert template.record_delta == 0.3
+    assert template.pairwise_delta == 0.3
     pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X[:, 0] > 0)
     assert not hasattr(shadow_template(pipe)[-1], "coef_")
 

@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.attacks import (
     BoostingAttack,
+    CollisionAttack,
     FlipAttack,
     ForestAttack,
     GapAttack,
@@ -16,6 +17,7 @@ from sklearn_aeppt.attacks import (
     MIMAttack,
     RoundingAttack,
     ThresholdAttack,
+    VariantsAttack,
 )
 from sklearn_aeppt.defenses import (
     AdversarialRegularizationClassifier,
@@ -42,8 +44,12 @@ ESTIMATORS = [
     ),
     AEPPTClassifier(LogisticRegression(), step_size="auto", substitute=quick, max_iter=3),
     EqualizedClassifier(LogisticRegression()),
-    EqualizedClassifier(LogisticRegression(), cost="l1", rest="own", record_delta=0.5, n_bins=4),
-    EqualizedClassifier(LogisticRegression(), rest="template", delta=0.1, n_groups=2),
+    EqualizedClassifier(
+        LogisticRegression(), cost="l1", other_classes="rescaled", pairwise_delta=0.5, n_bins=4
+    ),
+    EqualizedClassifier(
+        LogisticRegression(), other_classes="template", delta=0.1, n_label_groups=2
+    ),
     MemGuardClassifier(LogisticRegression(), max_iter=3, defense_classifier=quick),
     RoundingClassifier(LogisticRegression(), decimals=2),
     TopKClassifier(LogisticRegression(), k=1),
@@ -57,6 +63,9 @@ ESTIMATORS = [
     ThresholdAttack(),
     ThresholdAttack("modified_entropy", per_class=False),
     BoostingAttack(max_iter=20),
+    CollisionAttack(),
+    VariantsAttack(n_queries=1, max_iter=20),
+    VariantsAttack(n_queries=1, labels_only=True, max_iter=20),
     ForestAttack(n_estimators=20, min_samples_leaf=1),
     FlipAttack(ThresholdAttack("loss")),
     RoundingAttack(BoostingAttack(max_iter=20, random_state=0), decimals=1),

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import zipfile
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -45,11 +46,23 @@ class Handler(BaseHTTPRequestHandler):
         if body is None:
             self.send_error(404)
             return
-        asked = self.headers.get("Range")
-        start = int(asked[len("bytes=") : -1]) if asked and self.site.ranges else 0
-        self.site.asked.append(start)
+        site, asked = self.site, self.headers.get("Range")
+        current = self.headers.get("If-Range") in (None, site.headers.get("ETag"))
+        start = int(asked[len("bytes=") : -1]) if asked and site.ranges and current else 0
+        site.asked.append(start)
+        if start and start >= len(body):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(body)}")
+            self.end_headers()
+            return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body) - start))
+        start += site.shift if start else 0
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        if site.length:
+            self.send_header("Content-Length", str(len(body) - start))
+        for name, value in site.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.site.cuts:
             self.site.cuts -= 1
@@ -63,6 +76,7 @@ class Handler(BaseHTTPRequestHandler):
 class Site:
     def __init__(self):
         self.files, self.asked, self.cuts, self.cut, self.ranges = {}, [], 0, 70_000, True
+        self.headers, self.shift, self.length = {}, 0, True
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, self))
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
         Thread(target=self.server.serve_forever, daemon=True).start()
@@ -229,7 +243,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     folder.mkdir(parents=True)
     for name in ("train", "meta"):
         (folder / name).write_bytes(pickle.dumps(subprocess.getoutput))
-    with pytest.raises(ValueError, match=r"asks to load subprocess\.getoutput"):
+    with pytest.raises(ValueError, match=r"asks to load subprocess\.getoutput.* Delete it"):
         fetch_cifar100(data_home=tmp_path)
 
 
@@ -244,6 +258,245 @@ def test_cifar_as_the_tool_lays_it_out(tmp_path):
         data_home=tmp_path, download_if_missing=False, subset="test", return_X_y=True
     )
     assert X.shape == (10_000, 3072) and (np.bincount(y) == 100).all()
+
+
+def longer(body):
+    return body + b"\0" * 200_000  # gzip ignores zeros at the end
+
+
+def interrupted(site, tmp_path):
+    """Leave a part of the archive that `site` serves now."""
+    site.cuts = 1
+    with pytest.raises(OSError, match="call again"):
+        fetch_purchase100(data_home=tmp_path, base_url=site.url, n_retries=0)
+
+
+def test_a_file_that_changed_on_the_server_is_fetched_anew(purchase, tmp_path):
+    whole = longer(purchase.files["dataset_purchase.tgz"])
+    purchase.files["dataset_purchase.tgz"] = packed({"other": b"1"}) + b"\0" * len(whole)
+    purchase.headers = {"ETag": '"first"'}
+    interrupted(purchase, tmp_path)
+    purchase.files["dataset_purchase.tgz"] = whole
+    purchase.headers = {"ETag": '"second"'}
+    X, _ = fetch_purchase100(data_home=tmp_path, base_url=purchase.url, return_X_y=True)
+    np.testing.assert_array_equal(X, X_SMALL)
+    assert purchase.asked == [0, 0]
+    assert not list(tmp_path.rglob("*.part*"))
+
+
+def test_the_same_version_is_resumed(purchase, tmp_path):
+    purchase.files["dataset_purchase.tgz"] = longer(purchase.files["dataset_purchase.tgz"])
+    purchase.headers = {"ETag": '"first"'}
+    interrupted(purchase, tmp_path)
+    fetch_purchase100(data_home=tmp_path, base_url=purchase.url)
+    assert purchase.asked == [0, 65536]
+
+
+def test_a_part_that_was_not_asked_for_is_not_appended(purchase, tmp_path):
+    purchase.files["dataset_purchase.tgz"] = longer(purchase.files["dataset_purchase.tgz"])
+    interrupted(purchase, tmp_path)
+    purchase.shift = 10
+    X, _ = fetch_purchase100(data_home=tmp_path, base_url=purchase.url, delay=0, return_X_y=True)
+    np.testing.assert_array_equal(X, X_SMALL)
+    assert purchase.asked == [0, 65536, 0]
+
+
+def test_a_part_longer_than_the_file_is_forgotten(purchase, tmp_path):
+    whole = purchase.files["dataset_purchase.tgz"]
+    purchase.files["dataset_purchase.tgz"] = longer(whole)
+    interrupted(purchase, tmp_path)
+    purchase.files["dataset_purchase.tgz"] = whole
+    X, _ = fetch_purchase100(data_home=tmp_path, base_url=purchase.url, delay=0, return_X_y=True)
+    np.testing.assert_array_equal(X, X_SMALL)
+
+
+def test_a_part_of_another_address_is_not_continued(purchase, tmp_path):
+    purchase.files["dataset_purchase.tgz"] = longer(purchase.files["dataset_purchase.tgz"])
+    interrupted(purchase, tmp_path)
+    url = purchase.url + "../"
+    purchase.files["../dataset_purchase.tgz"] = purchase.files["dataset_purchase.tgz"]
+    fetch_purchase100(data_home=tmp_path, base_url=url.replace("../", ""), n_retries=0)
+    assert purchase.asked == [0, 65536]
+    (tmp_path / "sklearn_aeppt" / "purchase100.npz").unlink()
+    (tmp_path / "sklearn_aeppt" / "dataset_purchase.tgz").unlink()
+    interrupted(purchase, tmp_path)
+    mirror = purchase.url.replace("127.0.0.1", "localhost")
+    fetch_purchase100(data_home=tmp_path, base_url=mirror, n_retries=0)
+    assert purchase.asked[-1] == 0
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["says so", "does not say so"])
+def test_more_than_the_published_file_is_refused(purchase, tmp_path, monkeypatch, length):
+    monkeypatch.setattr(_tables, "PURCHASE", small(_tables.PURCHASE, max_bytes=100_000))
+    purchase.files["dataset_purchase.tgz"] = longer(purchase.files["dataset_purchase.tgz"])
+    purchase.length = length
+    with pytest.raises(ValueError, match=r"dataset_purchase\.tgz .* at most 100,000 bytes"):
+        fetch_purchase100(data_home=tmp_path, base_url=purchase.url)
+    assert not list((tmp_path / "sklearn_aeppt").iterdir())
+
+
+def entry(name, kind=tarfile.REGTYPE, size=0):
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname = kind, size, "/etc/passwd"
+    return info.tobuf() + b"\0" * (-size % 512 + size)
+
+
+def crafted(*entries):
+    return gzip.compress(b"".join(entries) + b"\0" * 10_240)
+
+
+GOOD = packed({"dataset_purchase": b"\n".join(b"%d,1,0,1,0" % (i % 3) for i in range(6))})
+ARCHIVES = {
+    "no archive": b"<html>not found</html>",
+    "empty": b"",
+    "cut off": GOOD[:-30],
+    "damaged": GOOD[:-8] + b"\0" * 8,
+    "member out of it": crafted(entry("../../dataset_purchase")),
+    "absolute member": crafted(entry("/dataset_purchase")),
+    "symbolic link": crafted(entry("dataset_purchase", tarfile.SYMTYPE)),
+    "hard link": crafted(entry("dataset_purchase", tarfile.LNKTYPE)),
+    "device": crafted(entry("dataset_purchase", tarfile.CHRTYPE)),
+    "folder": crafted(entry("dataset_purchase", tarfile.DIRTYPE)),
+    "bomb before": crafted(entry("zeros", size=1 << 24)),
+    "one long line": crafted(entry("dataset_purchase", size=1 << 19)),
+    "other members": packed({"dataset": b"1,0"}),
+    "empty member": packed({"dataset_purchase": b"\n"}),
+    "words": packed({"dataset_purchase": b"a,b\nc,d"}),
+    "great values": packed({"dataset_purchase": b"1,300\n2,-1"}),
+    "ragged": packed({"dataset_purchase": b"1,0,1\n2,1"}),
+    "too many lines": packed({"dataset_purchase": b"1,0,1,0,1\n" * 1000}),
+    "not text": packed({"dataset_purchase": bytes(range(128, 256))}),
+    "size that lies": gzip.compress(entry("dataset_purchase", size=1 << 19)[:1024]),
+}
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_a_crafted_archive_is_one_clear_error(purchase, tmp_path, name):
+    purchase.files["dataset_purchase.tgz"] = ARCHIVES[name]
+    with pytest.raises(ValueError, match=r"dataset_purchase\.tgz .*Delete it and fetch again"):
+        fetch_purchase100(data_home=tmp_path, base_url=purchase.url, n_retries=0)
+    names = {file.name for file in tmp_path.rglob("*") if file.is_file()}
+    assert names == {"dataset_purchase.tgz"}  # what was asked for, and nothing out of it
+
+
+def test_an_archive_that_lies_there_half_written_is_named_and_fetched_again(purchase, tmp_path):
+    folder = tmp_path / "sklearn_aeppt"
+    folder.mkdir()
+    file = folder / "dataset_purchase.tgz"
+    file.write_bytes(purchase.files[file.name][:-20])
+    options = {"data_home": tmp_path, "base_url": purchase.url, "return_X_y": True}
+    with pytest.raises(ValueError, match=r"dataset_purchase\.tgz is not the published file"):
+        fetch_purchase100(**options, download_if_missing=False)
+    with pytest.warns(UserWarning, match=r"dataset_purchase\.tgz .* It is fetched again"):
+        X, _ = fetch_purchase100(**options)
+    np.testing.assert_array_equal(X, X_SMALL)
+    assert file.read_bytes() == purchase.files[file.name]
+
+
+def test_half_written_with_a_checksum(site, tmp_path):
+    (tmp_path / "sklearn_aeppt").mkdir()
+    file = tmp_path / "sklearn_aeppt" / "dataset_location.tgz"
+    file.write_bytes(b"half")
+    with pytest.raises(ValueError, match=r"dataset_location\.tgz .* not all of it"):
+        fetch_location30(data_home=tmp_path, base_url=site.url, download_if_missing=False)
+    assert file.read_bytes() == b"half" and not site.asked
+
+
+def _npz(**arrays):
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
+
+
+def _npz_of_shape(shape, dtype="|u1"):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": dtype, "fortran_order": False, "shape": shape}
+    )
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        z.writestr("X_packed.npy", header.getvalue() + b"1")
+        z.writestr("y.npy", header.getvalue() + b"1")
+    return out.getvalue()
+
+
+BITS, CLASSES = np.packbits(X_SMALL, axis=1), np.array([0, 1, 2] * 2, dtype=np.uint8)
+CACHES = {
+    "empty": b"",
+    "cut off": _npz(X_packed=BITS, y=CLASSES)[:-40],
+    "half": _npz(X_packed=BITS, y=CLASSES)[:100],
+    "damaged": _npz(X_packed=BITS, y=CLASSES).replace(BITS.tobytes(), b"ABCDEF"),
+    "one array": _npz(X_packed=BITS),
+    "fewer rows": _npz(X_packed=BITS[:5], y=CLASSES[:5]),
+    "another width": _npz(X_packed=np.hstack([BITS, BITS]), y=CLASSES),
+    "labels of another shape": _npz(X_packed=BITS, y=CLASSES[:, None]),
+    "labels that are no classes": _npz(X_packed=BITS, y=CLASSES + 7),
+    "pickles": _npz(X_packed=BITS.astype(object), y=CLASSES),
+    "absurd": _npz_of_shape((1 << 50, 1)),
+    "absurd of the right shape": _npz_of_shape((6, 1), "|V1000000000"),
+}
+
+
+@pytest.mark.parametrize("name", CACHES)
+def test_a_damaged_cache_is_named_and_made_again(purchase, tmp_path, name):
+    options = {"data_home": tmp_path, "base_url": purchase.url, "return_X_y": True}
+    fetch_purchase100(**options)
+    cache = tmp_path / "sklearn_aeppt" / "purchase100.npz"
+    cache.write_bytes(CACHES[name])
+    with pytest.warns(UserWarning, match=r"purchase100\.npz .* made again from the archive"):
+        X, y = fetch_purchase100(**options)
+    np.testing.assert_array_equal(X, X_SMALL)
+    np.testing.assert_array_equal(y, CLASSES)
+    fetch_purchase100(**options)  # without a warning
+    assert purchase.asked == [0]
+
+
+def _without(contents, **changes):
+    return {**contents, **{key.encode(): value for key, value in changes.items()}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": np.zeros((5, 3071), np.uint8)},
+        {"data": np.zeros((5, 3072), np.float64)},
+        {"data": [[0] * 3072] * 5},
+        {"data": np.zeros((4, 3072), np.uint8)},
+        {"fine_labels": [0, 1, 2, 3, 100]},
+        {"fine_labels": ["a"] * 5},
+        {"fine_labels": 7},
+        {"fine_labels": []},
+    ],
+)
+def test_cifar_of_another_shape_is_refused(site, tmp_path, monkeypatch, change):
+    files = _cifar_files(np.random.default_rng(0))
+    files["train"] = _without(files["train"], **change)
+    monkeypatch.setattr(_cifar, "CHECKSUM", None)
+    site.files["cifar-100-python.tar.gz"] = packed(
+        {f"cifar-100-python/{k}": pickle.dumps(v) for k, v in files.items()}
+    )
+    with pytest.raises(ValueError, match=r"cifar-100-python\.tar\.gz is not the published file"):
+        fetch_cifar100(data_home=tmp_path, base_url=site.url)
+
+
+@pytest.mark.parametrize("broken", [b"", b"\x80\x04", pickle.dumps([]), pickle.dumps({})])
+def test_an_unpacked_file_that_is_cut_off_is_named_and_the_archive_taken(
+    site, tmp_path, monkeypatch, broken
+):
+    files = _cifar_files(np.random.default_rng(0))
+    monkeypatch.setattr(_cifar, "CHECKSUM", None)
+    bytes_of = {name: pickle.dumps(content) for name, content in files.items()}
+    site.files["cifar-100-python.tar.gz"] = packed(
+        {f"cifar-100-python/{k}": v for k, v in bytes_of.items()}
+    )
+    folder = tmp_path / "sklearn_aeppt" / "cifar-100-python"
+    folder.mkdir(parents=True)
+    for name, content in bytes_of.items():
+        (folder / name).write_bytes(content)
+    (folder / "train").write_bytes(broken)
+    with pytest.warns(UserWarning, match=r"train is not the published file.*archive is taken"):
+        _, y = fetch_cifar100(data_home=tmp_path, base_url=site.url, return_X_y=True)
+    np.testing.assert_array_equal(y, files["train"][b"fine_labels"])
 
 
 def test_made_up_baskets():

@@ -5,18 +5,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt._equalized import falling_order
+from sklearn_aeppt._other_classes import falling_order
 from sklearn_aeppt._transport import equalizing_map
 from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, ThresholdAttack, query
 from sklearn_aeppt.metrics import expected_calibration_error, label_only_floor, perturbation_size
 
-RESTS = ("ranking", "own", "template")
+KEY = b"a key of the tests, known to all"
+RESTS = ("ranking", "rescaled", "template")
 
 
 def total_variation(a, b):
@@ -28,18 +30,18 @@ def total_variation(a, b):
     seed=st.integers(0, 10**6),
     bins=st.integers(2, 8),
     delta=st.sampled_from([0.0, 0.1, 1.0]),
-    record_delta=st.sampled_from([0.0, 0.3, 1.0]),
+    pairwise_delta=st.sampled_from([0.0, 0.3, 1.0]),
 )
-def test_law_the_map_keeps_both_bounds(seed, bins, delta, record_delta):
+def test_law_the_map_keeps_both_bounds(seed, bins, delta, pairwise_delta):
     rng = np.random.default_rng(seed)
     p, n = rng.dirichlet(np.ones(bins), 2)
     x = rng.random(bins)
     cost = (p + n)[:, None] * np.abs(x[:, None] - x)
-    w, spent = equalizing_map(p, n, cost, delta, record_delta)
+    w, spent = equalizing_map(p, n, cost, delta, pairwise_delta)
     np.testing.assert_allclose(w.sum(axis=1), 1)
     assert total_variation(p @ w, n @ w) <= delta + 1e-6
     between_rows = 0.5 * np.abs(w[:, None] - w[None]).sum(axis=2)
-    assert between_rows.max() <= record_delta + 1e-6
+    assert between_rows.max() <= pairwise_delta + 1e-6
     assert spent == pytest.approx((cost * w).sum(), abs=1e-6)
 
 
@@ -66,9 +68,9 @@ def test_retrained_attackers_come_down_to_the_floor(overfit):
     assert retrained(view) > floor + noise
     for cost in ("l1", "log_loss"):
         for rest in RESTS:
-            defense = EqualizedClassifier(model, cost=cost, rest=rest, random_state=0)
+            defense = EqualizedClassifier(model, cost=cost, other_classes=rest, random_state=0)
             defense.fit(X, y, is_member=is_member)
-            assert defense.shown_distance_ <= 1e-6
+            assert defense.total_variation_ <= 1e-6
             assert retrained(query(defense, X, y)) < floor + noise, (cost, rest)
 
 
@@ -87,41 +89,45 @@ def test_l1_is_smaller_with_its_own_cost_and_with_more_delta(overfit):
     p = model.predict_proba(X)
 
     def size(**params):
-        defense = EqualizedClassifier(model, rest="own", random_state=0, **params)
+        defense = EqualizedClassifier(model, other_classes="rescaled", random_state=0, **params)
         return perturbation_size(p, defense.fit(X, y, is_member=is_member).perturb(p))
 
     assert size(cost="l1") < size(cost="log_loss")
-    assert size(cost="l1", delta=0.2) < size(cost="l1") < size(cost="l1", record_delta=0.0)
+    assert size(cost="l1", delta=0.2) < size(cost="l1") < size(cost="l1", pairwise_delta=0.0)
 
 
 @pytest.mark.parametrize("rest", RESTS)
 def test_shown_vectors_are_probabilities_with_the_label(overfit, rest):
     model, X, _, is_member = overfit
-    defense = EqualizedClassifier(model, rest=rest, random_state=0).fit(X, is_member)
+    defense = EqualizedClassifier(model, other_classes=rest, random_state=0).fit(X, is_member)
     p = np.r_[model.predict_proba(X), np.eye(4), np.full((1, 4), 0.25), [[0.5, 0.5, 0, 0]]]
+    records = np.r_[X, X[:6]]
     for q in (p, p.astype(np.float32)):
-        shown = defense.perturb(q)
+        shown = defense.perturb(q, records)
         np.testing.assert_array_equal(shown.argmax(axis=1), q.argmax(axis=1))
         np.testing.assert_allclose(shown.sum(axis=1, dtype=np.float64), 1, atol=1e-6)
         assert shown.min() >= 0 and shown.dtype == q.dtype
-    shown = defense.perturb(p[:600])
+    shown = defense.perturb(p[:600], X)
     if rest == "ranking":
         order = np.argsort(-p[:600], axis=1, kind="stable")
         assert (np.diff(np.take_along_axis(shown, order, 1), axis=1) <= 1e-12).all()
-    np.testing.assert_array_equal(defense.perturb(p[:600][::-1])[::-1], shown)
-    np.testing.assert_array_equal(defense.perturb(np.asfortranarray(p[:600])), shown)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(defense)).perturb(p[:600]), shown)
+    np.testing.assert_array_equal(defense.perturb(p[:600][::-1], X[::-1])[::-1], shown)
+    np.testing.assert_array_equal(defense.perturb(np.asfortranarray(p[:600]), X), shown)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(defense)).perturb(p[:600], X), shown)
 
 
 @pytest.mark.parametrize("rest", RESTS)
 def test_a_zero_with_a_sign_is_a_zero(rest):
     """Sorted by its bits, -0.0 would come before the label, whose share would then be lost."""
     p = np.random.default_rng(0).dirichlet(np.full(5, 0.3), 2000)
-    defense = EqualizedClassifier(Answers(np.arange(5)), rest=rest, significance=1, random_state=0)
+    defense = EqualizedClassifier(
+        Answers(np.arange(5)), other_classes=rest, alpha=1, random_state=0
+    )
     defense.fit(p[:1000], p[1000:])
     signed = np.array([[0.9, -0.0, 0.1, -0.0, 0.0]])
-    shown = defense.perturb(signed)
-    np.testing.assert_array_equal(shown, defense.perturb(signed + 0.0))
+    draws = np.array([[0.3, 0.7]])
+    shown = defense._perturb_in_blocks(signed, draws)
+    np.testing.assert_array_equal(shown, defense._perturb_in_blocks(signed + 0.0, draws))
     assert shown.sum() == pytest.approx(1) and shown.argmax() == 0
 
 
@@ -136,14 +142,15 @@ def test_few_and_many_classes(n_classes):
     rng = np.random.default_rng(0)
     sure, unsure = (rng.dirichlet(np.full(n_classes, a / n_classes), 400) for a in (0.2, 2))
     for rest in RESTS:
-        shown = EqualizedClassifier(Given(), rest=rest).fit(sure, unsure).perturb(unsure)
+        shown = EqualizedClassifier(Given(), other_classes=rest).fit(sure, unsure).perturb(unsure)
         np.testing.assert_array_equal(shown.argmax(axis=1), unsure.argmax(axis=1))
 
 
 def test_forms_of_labels_agree(overfit):
     model, X, y, m = overfit
-    by_mask = EqualizedClassifier(model, random_state=0).fit(X, y, is_member=m)
-    by_sets = EqualizedClassifier(model, random_state=0).fit(X[m], X[~m], y_mem=y[m], y_non=y[~m])
+    keyed = EqualizedClassifier(model, key=KEY, random_state=0)
+    by_mask = clone(keyed).fit(X, y, is_member=m)
+    by_sets = clone(keyed).fit(X[m], X[~m], y_mem=y[m], y_non=y[~m])
     np.testing.assert_array_equal(by_mask.predict_proba(X), by_sets.predict_proba(X))
     with pytest.raises(ValueError, match="cost='log_loss' needs class labels"):
         EqualizedClassifier(model, cost="log_loss").fit(X[m], X[~m])
@@ -168,7 +175,9 @@ def test_next_to_nothing_changes_where_nothing_leaks(overfit):
     _, X, y, _ = overfit
     model = LogisticRegression(C=0.01).fit(X[:300], y[:300])
     coin = np.random.default_rng(3).random(300) < 0.5
-    defense = EqualizedClassifier(model, cost="l1", rest="own", delta=0.15, random_state=0)
+    defense = EqualizedClassifier(
+        model, cost="l1", other_classes="rescaled", delta=0.15, random_state=0
+    )
     p = model.predict_proba(X[300:])
     assert perturbation_size(p, defense.fit(X[300:], coin).perturb(p)) < 0.03
 
@@ -211,7 +220,12 @@ def test_the_bound_on_the_advantage_holds_at_its_level():
     for seed in range(200):
         (A, a), (B, b) = population(rng, 300, True), population(rng, 300, False)
         defense = EqualizedClassifier(
-            _Sure(), rest="template", n_bins=6, n_groups=1, delta=0.1, random_state=seed
+            _Sure(),
+            other_classes="template",
+            n_bins=6,
+            n_label_groups=1,
+            delta=0.1,
+            random_state=seed,
         )
         defense.fit(A, B, y_mem=a, y_non=b)
         # what tells a member: the label, whether it is right, and the confidence in fine bins
@@ -226,24 +240,28 @@ def test_the_bound_on_the_advantage_holds_at_its_level():
         bounds.append(defense.advantage_bound_)
     assert broken <= 10
     assert np.median(bounds) < 0.7  # says something: labels alone give 0.28
-    assert EqualizedClassifier(_Sure()).fit(A, B).advantage_bound_ == 1.0
+    with pytest.raises(AttributeError, match="takes other_classes='template'"):
+        _ = EqualizedClassifier(_Sure(), other_classes="ranking").fit(A, B).advantage_bound_
 
 
 def test_records_within_record_delta_of_each_other(overfit):
     model, X, y, is_member = overfit
-    for record_delta in (0.0, 0.3):
-        defense = EqualizedClassifier(model, record_delta=record_delta, random_state=0)
-        assert defense.fit(X, y, is_member=is_member).record_bound_ <= record_delta + 1e-6
+    for pairwise_delta in (0.0, 0.3):
+        defense = EqualizedClassifier(model, pairwise_delta=pairwise_delta, random_state=0)
+        assert (
+            defense.fit(X, y, is_member=is_member).pairwise_total_variation_
+            <= pairwise_delta + 1e-6
+        )
     free = EqualizedClassifier(model, delta=1.0, cost="l1", random_state=0).fit(
         X, y, is_member=is_member
     )
-    assert free.record_bound_ > 0.5
+    assert free.pairwise_total_variation_ > 0.5
 
 
 def test_frontier_is_a_limit_that_the_defense_itself_keeps(overfit):
     model, X, y, is_member = overfit
     defense = EqualizedClassifier(model, cost="l1", random_state=0).fit(X, y, is_member=is_member)
-    limit = defense.frontier_
+    limit = defense.frontier()
     assert limit["delta"][0] == 0 and limit["excess"][0] == pytest.approx(0, abs=1e-6)
     assert limit["l1"][-1] == pytest.approx(0, abs=1e-6)
     assert (np.diff(limit["l1"]) <= 1e-9).all() and (np.diff(limit["excess"]) >= -1e-9).all()
@@ -259,23 +277,25 @@ def test_law_the_fast_order_is_the_stable_order(seed, n_classes):
     np.testing.assert_array_equal(falling_order(values), expected)
 
 
-def test_where_nothing_leaks_next_to_nothing_is_changed(overfit):
+def test_groups_stay_as_they_are_only_where_the_data_exclude_a_leak(overfit):
+    """Few records that show no leak exclude none; many do."""
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(3000, 8)), rng.integers(3, size=3000)
-    model = LogisticRegression().fit(X[:200], y[:200])
-    X, y = X[200:], np.where(rng.random(2800) < 0.6, model.predict(X[200:]), y[200:])
-    p, sizes = model.predict_proba(X), []
-    for seed in range(20):
-        coin = np.random.default_rng(seed).random(2800) < 0.5
-        defense = EqualizedClassifier(model, random_state=seed).fit(X, y, is_member=coin)
-        sizes.append(perturbation_size(p, defense.perturb(p)))
-    assert np.mean(sizes) < 0.01
-    always = EqualizedClassifier(model, significance=1, random_state=0)
-    assert perturbation_size(p, always.fit(X, y, is_member=coin).perturb(p)) > 0.01
-    # where something leaks, every group is equalized
+    model = LogisticRegression().fit(rng.normal(size=(200, 4)), rng.integers(3, size=200))
+    ranking = EqualizedClassifier(model, cost="l1", other_classes="ranking", random_state=0)
+    for n, unchanged in ((3000, False), (120_000, True)):
+        X = rng.normal(size=(n, 4))
+        y = np.where(rng.random(n) < 0.9, model.predict(X), 0)
+        defense = clone(ranking).set_params(n_label_groups=1)
+        defense.fit(X, y, is_member=rng.random(n) < 0.5)
+        assert defense.unchanged_groups_.all() == unchanged
+        p = model.predict_proba(X[:2000])
+        size = perturbation_size(p, defense.perturb(p, X[:2000]))
+        assert size < 1e-6 if unchanged else 0 < size < 0.1
+    always = clone(ranking).set_params(alpha=1).fit(X, y, is_member=rng.random(n) < 0.5)
+    assert not always.unchanged_groups_.any()
     model, X, y, is_member = overfit
-    defense = EqualizedClassifier(model, cost="l1", random_state=0).fit(X, y, is_member=is_member)
-    assert not defense.alike_.any()
+    defense = EqualizedClassifier(model, other_classes="ranking").fit(X, y, is_member=is_member)
+    assert not defense.unchanged_groups_.any()
 
 
 def _wrong_members(rng, n, k=10):
@@ -293,16 +313,17 @@ def test_a_ranking_that_tells_members_gives_way_to_a_template():
     model = Answers(np.arange(10))
     attacked = {}
     for rest in ("auto", "ranking"):
-        defense = EqualizedClassifier(model, rest=rest, random_state=0)
+        defense = EqualizedClassifier(model, other_classes=rest, random_state=0)
         view = query(defense.fit(p, y, is_member=is_member), p, y)
         known = np.arange(len(y)) % 2 == 0
         attack = ThresholdAttack("loss", per_class=False).fit(view[known], is_member[known])
         attacked[rest] = attack.score(view[~known], is_member[~known])
     assert attacked["ranking"] > 0.6 > 0.55 > attacked["auto"]
-    assert EqualizedClassifier(model).fit(p[is_member], p[~is_member]).rest_ == "ranking"
+    # without class labels nothing can be excluded
+    assert EqualizedClassifier(model).fit(p[is_member], p[~is_member]).other_classes_ == "template"
     rng = np.random.default_rng(1)
     shuffled = rng.permutation(is_member)  # now the ranking tells nothing
-    assert EqualizedClassifier(model).fit(p, y, is_member=shuffled).rest_ == "ranking"
+    assert EqualizedClassifier(model).fit(p, y, is_member=shuffled).other_classes_ == "ranking"
 
 
 def test_protecting_accuracy_costs_less_and_keeps_the_floor():
@@ -319,16 +340,16 @@ def test_protecting_accuracy_costs_less_and_keeps_the_floor():
     model, known = Answers(np.arange(k)), np.arange(2 * n) % 2 == 0
     floor = label_only_floor(y[is_member], label[is_member], y[~is_member], label[~is_member])
     size = {}
-    for protect in ("distribution", "accuracy"):
-        defense = EqualizedClassifier(model, protect=protect, cost="l1", random_state=0)
+    for constraint in ("total_variation", "attack_accuracy"):
+        defense = EqualizedClassifier(model, constraint=constraint, cost="l1", random_state=0)
         view = query(defense.fit(p, y, is_member=is_member), p, y)
         attack = BoostingAttack(random_state=0).fit(view[known], is_member[known])
         assert attack.score(view[~known], is_member[~known]) < floor + 0.02
-        size[protect] = perturbation_size(p, view["proba"])
-        assert size[protect] >= 0.9 * defense.frontier_["l1"][0]
-    assert size["accuracy"] < 0.8 * size["distribution"]
-    with pytest.raises(ValueError, match="protect='accuracy' needs class labels"):
-        EqualizedClassifier(model, protect="accuracy").fit(p[is_member], p[~is_member])
+        size[constraint] = perturbation_size(p, view["proba"])
+        assert size[constraint] >= 0.9 * defense.frontier()["l1"][0]
+    assert size["attack_accuracy"] < 0.8 * size["total_variation"]
+    with pytest.raises(ValueError, match="constraint='attack_accuracy' needs class labels"):
+        EqualizedClassifier(model, constraint="attack_accuracy").fit(p[is_member], p[~is_member])
 
 
 def test_order_is_bought_with_log_loss_that_was_saved():
@@ -342,12 +363,15 @@ def test_order_is_bought_with_log_loss_that_was_saved():
     p = np.repeat((1 - top.clip(0.4, 0.9999))[:, None] / (k - 1), k, axis=1)
     p[np.arange(2 * n), label] = top.clip(0.4, 0.9999)
     auc, loss = {}, {}
-    for ordered in (0.0, 1.0):
+    for rank_weight in (0.0, 1.0):
         defense = EqualizedClassifier(
-            Answers(np.arange(k)), protect="accuracy", ordered=ordered, random_state=0
+            Answers(np.arange(k)),
+            constraint="attack_accuracy",
+            rank_weight=rank_weight,
+            random_state=0,
         ).fit(p, y, is_member=is_member)
         q = defense.perturb(p[~is_member])
-        auc[ordered] = roc_auc_score(right[~is_member], q.max(axis=1))
-        loss[ordered] = log_loss(y[~is_member], q)
+        auc[rank_weight] = roc_auc_score(right[~is_member], q.max(axis=1))
+        loss[rank_weight] = log_loss(y[~is_member], q)
     assert auc[1.0] > auc[0.0] + 0.01
     assert loss[0.0] < loss[1.0] < 1.05 * log_loss(y[~is_member], p[~is_member])

@@ -73,7 +73,7 @@ OUTPUT = {
     ),
     "EqualizedClassifier": (
         EqualizedClassifier(FOREST, n_bins=4, random_state=0),
-        {"rest": "template", "delta": 0.5, "n_bins": 2},
+        {"other_classes": "template", "delta": 0.5, "n_bins": 2},
     ),
     "MemGuardClassifier": (
         MemGuardClassifier(
@@ -435,7 +435,13 @@ class Stop(KeyboardInterrupt):
 def test_a_thousand_refits_and_fifty_interrupted_ones_never_answer_with_less_protection():
     model = GaussianNB().fit(X[MEMBER], Y[MEMBER])
     defense = EqualizedClassifier(
-        model, cost="l1", rest="template", bound_fraction=0, n_bins=3, n_groups=1, random_state=0
+        model,
+        cost="l1",
+        other_classes="template",
+        holdout_fraction=0,
+        n_bins=3,
+        n_label_groups=1,
+        random_state=0,
     )
     whole = []
     for delta in (0.0, 0.05):

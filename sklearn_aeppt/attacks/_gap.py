@@ -34,6 +34,8 @@ class GapAttack(ScoreAttack):
     array([1, 0])
     """
 
+    labels_only = True
+
     def fit(self, X, y):
         """Check the input and remember the classes of `y`; return self."""
         proba, _ = read_view(self, X, reset=True)

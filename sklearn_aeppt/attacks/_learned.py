@@ -20,15 +20,19 @@ class LearnedAttack(LogitAttack):
     def fit(self, X, y):
         """Train the classifier on views `X` and memberships `y`; return self."""
         self._validate_params()
-        proba, label = read_view(self, X, reset=True)
-        self.classes_, member = check_membership(y, len(proba))
-        self.estimator_ = self._learner(len(proba)).fit(self._features(proba, label), member)
+        features = self._see(X, reset=True)
+        self.classes_, member = check_membership(y, len(features))
+        self.estimator_ = self._learner(len(features)).fit(features, member)
         return self
 
     def decision_function(self, X):
         """Return the membership logit of each record, ndarray of shape (n,)."""
         check_is_fitted(self)
-        return self._logit(self._features(*read_view(self, X, reset=False)))
+        return self._logit(self._see(X, reset=False))
+
+    def _see(self, X, *, reset):
+        """Return the features of the records of a view, shape (n, n_features)."""
+        return self._features(*read_view(self, X, reset=reset))
 
     def _features(self, proba, label):
         predicted = proba.argmax(axis=1)

@@ -4,17 +4,17 @@ from functools import partial
 
 import joblib
 import numpy as np
-import sklearn
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import _num_samples, check_memory, has_fit_parameter
+from sklearn.utils.validation import _num_samples, has_fit_parameter
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._output_defense import OutputDefense, is_fitted
 from sklearn_aeppt._records import number_records
+from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._seeding import reseed
 
 
@@ -98,7 +98,7 @@ def label_and_rest(proba, label):
     return np.column_stack([mine, proba.sum(axis=1)])
 
 
-def _shadow_model(template, X, label, is_in, n_classes, read, keep_model, fingerprint, versions):
+def _shadow_model(template, X, label, is_in, n_classes, read, keep_model):
     """Train one shadow model and read its answers on all records; the unit of the cache."""
     mask = mask_name(template)
     if mask is None:
@@ -140,15 +140,17 @@ def train_shadow_models(attack, X, label, in_mask, n_classes, *, seed, read, kee
             )
     rng = check_random_state(seed)
     templates = [reseed(clone(attack.estimator), rng) for _ in in_mask]
-    memory = check_memory(attack.memory)
+    memory = open_memory(attack.memory)
     # the records are hashed once, not once for each model
-    train = memory.cache(_shadow_model, ignore=["X", "label"])
-    fingerprint = joblib.hash((X, label)) if memory.location else None
-    versions = (sklearn.__version__, np.__version__)
+    records = joblib.hash((X, label), coerce_mmap=True) if memory.location else None
     jobs = (
-        delayed(train)(
-            template, X, label, is_in, n_classes, read, keep_models, fingerprint, versions
-        )
+        delayed(
+            remembered(
+                memory,
+                partial(_shadow_model, template, X, label, is_in, n_classes, read, keep_models),
+                counted=(template, records, is_in, n_classes, read, keep_models),
+            )
+        )()
         for template, is_in in zip(templates, in_mask)
     )
     done = Parallel(n_jobs=attack.n_jobs, return_as="generator")(jobs)

@@ -12,7 +12,7 @@ from skorch.helper import SliceDict
 
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._one_step import OneStep, as_fitted
-from sklearn_aeppt._query import check_membership, read_view
+from sklearn_aeppt._query import check_membership, read_repeats, read_view
 
 
 def _attack_has(name):
@@ -255,11 +255,5 @@ class AveragingAttack(AdaptiveAttack):
     def _average(self, X):
         if self.n_queries == 1:
             return X
-        repeats = X.get("repeats") if isinstance(X, dict) else None
-        there = 1 if repeats is None else repeats.shape[1]
-        if there < self.n_queries:
-            raise ValueError(
-                f"n_queries={self.n_queries}, but X holds {there} answer(s) a record: make it "
-                f"with query(target, X, y, n_queries={self.n_queries})."
-            )
-        return SliceDict(proba=repeats[:, : self.n_queries].mean(axis=1), label=X["label"])
+        repeats = read_repeats(X, self.n_queries)
+        return SliceDict(proba=repeats.mean(axis=1), label=X["label"])

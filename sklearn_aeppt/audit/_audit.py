@@ -1,6 +1,7 @@
 """The audit itself: ask the target, run every attack, write the report."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -10,22 +11,28 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import (
     _num_samples,
-    check_memory,
     column_or_1d,
 )
 from tqdm.auto import tqdm
 
+from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._output_defense import OutputDefense, check_two_sets
 from sklearn_aeppt._query import check_ready
 from sklearn_aeppt._records import join_records, number_records
+from sklearn_aeppt._remember import open_memory, remembered
+from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import query
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
+    N_ON_LADDER,
     N_REPEATS,
     N_VARIANTS,
     SUITES,
     Contender,
+    accepted,
+    ladder,
     shadow_template,
     variation,
 )
@@ -56,18 +63,19 @@ def audit(
     memory=None,
     verbose=0,
 ):
-    """Attack a fitted classifier in every way at hand, and report what attackers get.
+    r"""Attack a fitted classifier in every way at hand, and report what attackers get.
 
     The adversary knows the membership of half of the records, trains each attack on what the
     target shows of them, and is scored on the other half.
 
     Parameters
     ----------
-    target : fitted classifier, or dict of str to fitted classifier
+    target : fitted classifier, or dict of fitted classifiers
         Anything with ``predict_proba``, ``predict`` and ``classes_``, defended or not; what has no
         ``fit``, such as the address of a service, need be no scikit-learn estimator. Several, by
         name, are audited on the same records; the first is what the others' perturbation is
-        measured from.
+        measured from. A name is any text or object, shown as its text; what a terminal, a file or a
+        picture cannot hold of it stands there as an escape such as ``\x00``.
     X_mem, X_non : records
         Records that trained the target, and records that it never saw, alike otherwise.
     y_mem, y_non : array-like of shape (n,)
@@ -81,13 +89,15 @@ def audit(
         Attacks run at once, through joblib and whatever backend it is set to. The figures do not
         depend on it.
     random_state : int, RandomState instance or None, default=None
-    name : str or None, default=None
+    name : object, default=None
         Name of the target in the report; None takes its class.
     slices : dict or None, default=None
         Groups of records to report on by themselves: name -> (values of the members, values of
         the non-members), such as ``{"region": (region_mem, region_non)}``.
     memory : str, joblib.Memory or None, default=None
-        Cache of finished attacks: an audit that was cut off goes on where it stopped.
+        Cache of finished attacks: an audit that was cut off goes on where it stopped. Readable by
+        its owner only; an attack whose code has changed is run again. Joblib loads pickles from
+        it: keep it where nobody else writes.
     verbose : int, default=0
         Above 0 shows a progress bar.
 
@@ -123,10 +133,7 @@ def audit(
                         slices=slices, memory=memory, verbose=verbose)  # fmt: skip
     check_ready(target)
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non)
-    slices = {
-        key: np.concatenate([column_or_1d(value) for value in pair])[kept]
-        for key, pair in (slices or {}).items()
-    }
+    slices = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
     template = shadow_template(target) if attacks == "full" else None
@@ -134,14 +141,15 @@ def audit(
     known, scored = train_test_split(
         np.arange(len(y)), test_size=0.5, stratify=is_member, random_state=split
     )
-    run = check_memory(memory).cache(_play)
-    jobs = (
-        delayed(run)(
-            contender, views[contender.learns][known], views[contender.asks][scored],
+    memory = open_memory(memory)
+    plays = (
+        partial(
+            _play, contender, views[contender.learns][known], views[contender.asks][scored],
             is_member[known],
         )
         for contender in contenders
     )  # fmt: skip
+    jobs = (delayed(remembered(memory, play))() for play in plays)
     done = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     done = list(tqdm(done, "attacks", len(contenders), disable=not verbose))
 
@@ -164,7 +172,7 @@ def audit(
     at_risk = scored[members[np.argsort(-score[members], kind="stable")[:20]]]
     slices = {"class": y, "answer": np.where(right, "right", "wrong"), **slices}
     return AuditReport(
-        name=type(target).__name__ if name is None else name,
+        name=type(target).__name__ if name is None else as_text(name),
         rows=rows,
         strongest={**rows[best], "low": interval[0], "high": interval[1]},
         floor=floor,
@@ -185,7 +193,16 @@ def _compare(targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
     reports, size, first = {}, {}, None
     for name, target in targets.items():
         reports[name] = audit(
-            target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, seed, name=name, **options
+            target,
+            X_mem,
+            y_mem,
+            X_non,
+            y_non,
+            attacks,
+            n_jobs,
+            seed,
+            name=as_text(name),
+            **options,
         )
         shown = np.concatenate([target.predict_proba(X) for X in (X_mem, X_non)])
         first = shown if first is None else first
@@ -234,18 +251,31 @@ def _prepare(target, template, X, y, attacks, ask, seed):
             again = query(target, X, y, n_queries=N_REPEATS)
             if (again["repeats"] != again["repeats"][:, :1]).any():  # else nothing to average
                 views["repeated"] = again
-            augment = variation(X)
-            if augment is not None:
-                options = {"n_queries": N_VARIANTS, "augment": augment, "random_state": ask}
-                views["varied"] = query(target, X, y, **options)
+            views |= _ask_about_variants(target, X, y, ask)
             if isinstance(target, OutputDefense):
                 views["plain"] = query(target.estimator_, X, y)
         return SUITES[attacks](seed, views=views, target=target, template=template), views
     named = attacks.items() if isinstance(attacks, dict) else ((str(a), a) for a in attacks)
-    contenders = [Contender(name, attack) for name, attack in named]
+    contenders = [Contender(as_text(name), attack) for name, attack in named]
     if not contenders:
         raise ValueError(f"attacks={attacks!r} is empty: give attacks, or the name of a suite.")
     return contenders, views
+
+
+def _ask_about_variants(target, X, y, seed):
+    """Return the views of variants of the records, as far as there are any."""
+    views = {}
+    if isinstance(target, Answers):  # made elsewhere: there is no model to ask about variants
+        return views
+    augment = variation(X)
+    if augment is not None:
+        options = {"n_queries": N_VARIANTS, "augment": augment, "random_state": seed}
+        views["varied"] = query(target, X, y, **options)
+    steps = ladder(X)
+    if steps and (steps := accepted(target, X, steps)):
+        options = {"n_queries": N_ON_LADDER, "augment": steps, "random_state": seed}
+        views["ladder"] = query(target, X, y, **options)
+    return views
 
 
 def _play(contender, learned, asked, is_member):

@@ -1,12 +1,13 @@
 """Models and records from files, for the command line."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
-import numpy as np
 
 import sklearn_aeppt
 from sklearn_aeppt import attacks, defenses, networks
+from sklearn_aeppt._saving import read_records
 
 #: Types that skops asks about and that models of ours and of scikit-learn hold. None runs code of
 #: the file; a crafted tree could crash the process or read beside its arrays, no more.
@@ -14,6 +15,8 @@ KNOWN_TYPES = {
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn_aeppt._record_field.RecordField",
+    "sklearn_aeppt._record_grid.RecordGrid",
     *(
         f"{kind.__module__}.{kind.__qualname__}"
         for package in (sklearn_aeppt, attacks, defenses, networks)
@@ -48,17 +51,35 @@ def load_model(path, *, trust=False):
                 f"{path} is no .skops file, and loading pickle or joblib files runs code that is "
                 "in them: save the model with skops, or add --trust if you know who made it."
             )
-        return joblib.load(path)
+        with clear_errors(path):
+            return joblib.load(path)
     from skops.io import get_untrusted_types, load
 
-    unknown = get_untrusted_types(file=path)
+    with clear_errors(path):
+        unknown = get_untrusted_types(file=path)
     foreign = sorted(set(unknown) - KNOWN_TYPES)
     if foreign and not trust:
         raise ValueError(
             f"{path} holds types that could run code, {', '.join(foreign[:3])}: add --trust if you "
             "know who made it."
         )
-    return load(path, trusted=unknown)
+    with clear_errors(path):
+        return load(path, trusted=unknown)
+
+
+@contextmanager
+def clear_errors(path):
+    """Turn whatever loading a damaged or changed model raises into one error that names it."""
+    try:
+        yield
+    except (OSError, ImportError):  # the disk's, and what is not installed
+        raise
+    except Exception as error:  # a changed tree of objects fails in any way
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ValueError(
+            f"{path} cannot be loaded, it is damaged or was changed ({reason}): save the model "
+            "again."
+        ) from error
 
 
 def load_records(path, target=None):
@@ -67,15 +88,13 @@ def load_records(path, target=None):
     if not path.is_file():
         raise ValueError(f"{path}: no such file; give a .csv, .parquet or .npz file.")
     if path.suffix == ".npz":
-        with np.load(path) as z:
-            if not {"X", "y"} <= set(z.files):
-                raise ValueError(f"{path} holds {z.files}: an .npz file needs X and y.")
-            return z["X"], z["y"]
+        arrays = read_records(path)
+        return arrays["X"], arrays["y"]
     if path.suffix not in (".csv", ".parquet"):
         raise ValueError(f"{path}: unknown kind of file; give .csv, .parquet or .npz.")
     import pandas as pd
 
-    table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    table = read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     target = table.columns[-1] if target is None else target
     if target not in table:
         known = ", ".join(map(str, table.columns[:5]))
@@ -84,6 +103,16 @@ def load_records(path, target=None):
             "Name the column of the class labels with --target."
         )
     return table.drop(columns=target), table[target].to_numpy()
+
+
+def read_csv(path):
+    """Return a table of text as a frame; UTF-8, whatever this machine's language is set to."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 ({error.reason}): save it as UTF-8.") from error
 
 
 def prepare_records(model, X):

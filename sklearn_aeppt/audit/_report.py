@@ -1,13 +1,15 @@
 """The report of an audit: figures, a verdict in plain words, and what to do next."""
 
 import html
-import json
 from base64 import b64encode
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+
+from sklearn_aeppt._saving import write_text
+from sklearn_aeppt._text import as_text, html_name, picture_name, shown_name, to_json
 
 
 @dataclass
@@ -72,13 +74,14 @@ class AuditReport:
         """One paragraph in plain words."""
         s = self.strongest
         best = (
-            f"the strongest attack ({s['attack']}) is right for {s['accuracy']:.1%} of the records "
-            f"(interval {s['low']:.1%} to {s['high']:.1%}; a coin is right for 50 %)"
+            f"the strongest attack ({shown_name(s['attack'], 60)}) is right for "
+            f"{s['accuracy']:.1%} of the records (interval {s['low']:.1%} to "
+            f"{s['high']:.1%}; a coin is right for 50 %)"
         )
         if self.leaks == "nothing":
             return f"No leakage found: {best}. A finer leak could hide among more records."
         labels = f"whoever only looks whether the label is right reaches {self.floor:.1%}"
-        if any(row["labels_only"] and "varied" in row["attack"] for row in self.rows):
+        if any(row["labels_only"] and "varied" in as_text(row["attack"]) for row in self.rows):
             labels += f", and {self.from_labels:.1%} with the labels of varied records"
         if self.leaks == "labels":
             return f"The labels leak, the confidences add nothing to be seen: {best}; {labels}."
@@ -113,19 +116,19 @@ class AuditReport:
             )
         if self.leaks == "nothing":
             todo.append("Keep the report, and audit again whenever the model is trained anew.")
-        if not any("LiRA" in row["attack"] for row in self.rows):
+        if not any("LiRA" in as_text(row["attack"]) for row in self.rows):
             todo.append('Run attacks="full" for attackers who know how hard each record is.')
         return todo
 
     def __str__(self):
         """Return the verdict, the advice and a table as text."""
-        lines = [f"{self.name}: {self.verdict}", ""]
+        lines = [f"{shown_name(self.name)}: {self.verdict}", ""]
         lines += [self.worst_case] if self.canaries else []
         lines += [f"- {sentence}" for sentence in self.advice]
         lines += ["", f"{'attack':40}{'accuracy':>10}{'95 % interval':>20}{'above labels':>15}"]
         for row in sorted(self.rows, key=lambda row: -row["accuracy"]):
             between = f"{row['low']:.1%} to {row['high']:.1%}"
-            name = row["attack"] + ("" if row["adaptive"] else " *")
+            name = shown_name(row["attack"]) + ("" if row["adaptive"] else " *")
             lines.append(f"{name:40}{row['accuracy']:>10.1%}{between:>20}{row['excess']:>+15.1%}")
         if not all(row["adaptive"] for row in self.rows):
             lines.append(
@@ -137,18 +140,20 @@ class AuditReport:
         """Return the attacks as a pandas DataFrame, the strongest first."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows).sort_values("accuracy", ascending=False, ignore_index=True)
+        rows = [{**row, "attack": as_text(row["attack"])} for row in self.rows]
+        return pd.DataFrame(rows).sort_values("accuracy", ascending=False, ignore_index=True)
 
     def to_json(self, path=None):
         """Return the report as JSON text; write it to `path` if given."""
-        text = json.dumps(
-            {**asdict(self), "leaks": self.leaks, "verdict": self.verdict, "advice": self.advice},
-            indent=1,
-            default=_plain,
-        )
+        text = to_json(self._contents())
         if path is not None:
-            Path(path).write_text(text + "\n")
+            write_text(path, text + "\n")
         return text
+
+    def _contents(self):
+        """Return what the report holds and says, as a dict."""
+        said = {"leaks": self.leaks, "verdict": self.verdict, "advice": self.advice}
+        return {**asdict(self), **said}
 
     def plot(self, ax=None):
         """Draw every attack's accuracy with its interval, and the floor; return the Axes."""
@@ -160,20 +165,21 @@ class AuditReport:
             color = "#D55E00" if row["adaptive"] else "0.6"
             ax.plot([100 * row["low"], 100 * row["high"]], [i, i], color=color, lw=2)
             ax.plot(100 * row["accuracy"], i, "o", color=color)
-        labels = [row["attack"] + ("" if row["adaptive"] else " *") for row in rows]
+        labels = [picture_name(row["attack"]) + " *" * (not row["adaptive"]) for row in rows]
         ax.set_yticks(range(len(rows)), labels)
         ax.axvline(50, color="0.5", lw=1, ls=":", label="coin toss")
         ax.axvline(100 * self.floor, color="#0072B2", lw=1, ls="--", label="label alone")
         ax.set_xlabel("Records that the attack is right about (%), with 95 % interval")
         note = "" if all(row["adaptive"] for row in rows) else "   * does not mind the defense"
-        ax.set_title(f"{self.name}{note}", loc="left", fontsize=10)
-        ax.legend(loc="lower right", frameon=False)
+        ax.set_title(f"{picture_name(self.name)}{note}", loc="left", fontsize=10)
+        # inside the axes: it takes no room from them
+        ax.legend(loc="lower right", frameon=False).set_in_layout(False)
         return ax
 
     def to_html(self, path):
         """Write the report as one self-contained file; return the path."""
         path = Path(path)
-        path.write_text(to_html([self]))
+        write_text(path, to_html([self]))
         return path
 
 
@@ -183,8 +189,9 @@ class AuditComparison:
 
     Attributes
     ----------
-    reports : dict of str to AuditReport
-    size : dict of str to float
+    reports : dict of AuditReport
+        By the names that were given.
+    size : dict of float
         Mean L1 between each target's confidences and those of the first.
     """
 
@@ -193,12 +200,15 @@ class AuditComparison:
 
     def __str__(self):
         """Return the table as text, and each verdict."""
-        return "\n".join([self.to_frame().to_string(index=False), ""] + self.verdicts)
+        frame = self.to_frame()
+        for key in ("target", "strongest attack"):
+            frame[key] = [shown_name(name, 40) for name in frame[key]]
+        return "\n".join([frame.to_string(index=False), ""] + self.verdicts)
 
     @property
     def verdicts(self):
         """One paragraph a target."""
-        return [f"{name}: {report.verdict}" for name, report in self.reports.items()]
+        return [f"{shown_name(name)}: {report.verdict}" for name, report in self.reports.items()]
 
     def to_frame(self):
         """Return one row a target as a pandas DataFrame."""
@@ -207,10 +217,11 @@ class AuditComparison:
         keys = ("attack", "accuracy", "low", "high", "excess", "auc", "tpr_at_0.01_fpr")
         rows = [
             {
-                "target": name,
+                "target": as_text(name),
                 "mean L1": self.size[name],
                 "floor": report.floor,
                 **{key: report.strongest[key] for key in keys},
+                "attack": as_text(report.strongest["attack"]),
             }
             for name, report in self.reports.items()
         ]
@@ -218,10 +229,10 @@ class AuditComparison:
 
     def to_json(self, path=None):
         """Return the reports as JSON text; write it to `path` if given."""
-        parts = {name: json.loads(report.to_json()) for name, report in self.reports.items()}
-        text = json.dumps({"reports": parts, "size": self.size}, indent=1)
+        parts = {name: report._contents() for name, report in self.reports.items()}
+        text = to_json({"reports": parts, "size": self.size})
         if path is not None:
-            Path(path).write_text(text + "\n")
+            write_text(path, text + "\n")
         return text
 
     def plot(self, ax=None):
@@ -234,30 +245,22 @@ class AuditComparison:
             ax.vlines(self.size[name], 100 * s["low"], 100 * s["high"], color=color)
             ax.plot(
                 self.size[name], 100 * s["accuracy"], "osD^v"[i % 5], color=color,
-                label=f"{name}: {s['attack']}",
+                label=f"{picture_name(name, 24)}: {picture_name(s['attack'], 30)}",
             )  # fmt: skip
         floor = 100 * next(iter(self.reports.values())).floor
         ax.axhline(floor, color="0.2", lw=1, ls="--", label=f"label alone: {floor:.1f} %")
         ax.set_xlabel("Perturbation: mean L1 over records (probability)")
         ax.set_ylabel("Strongest adaptive attack is right (%)")
-        ax.legend(frameon=False, fontsize=9)
+        ax.legend(frameon=False, fontsize=9).set_in_layout(False)
         return ax
 
     def to_html(self, path):
         """Write the reports as one self-contained file; return the path."""
         head = "<h2>Side by side</h2>" + _embed(self.plot, (7, 4.6), "Attack against perturbation")
-        head += self.to_frame().to_html(index=False, float_format="{:.3f}".format, border=0)
+        head += _frame_table(self.to_frame())
         path = Path(path)
-        path.write_text(to_html(list(self.reports.values()), head))
+        write_text(path, to_html(list(self.reports.values()), head))
         return path
-
-
-def _plain(value):
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} has no place in a report")
 
 
 STYLE = """
@@ -269,6 +272,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 56rem
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { padding: .3rem .5rem; border-bottom: 1px solid #ddd; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
+h2, td:first-child, p, li { overflow-wrap: anywhere; }
 img { max-width: 100%; } .note { color: #555; font-size: .9rem; }
 """
 
@@ -284,7 +288,7 @@ def to_html(reports, head=""):
     body.append(head)
     e = html.escape
     for report in reports:
-        body.append(f"<h2>{e(report.name)}</h2>")
+        body.append(f"<h2>{html_name(report.name)}</h2>")
         body.append(f"<p class='verdict {report.leaks}'>{e(report.verdict)}</p>")
         body.append(f"<p>{e(report.worst_case)}</p>" if report.canaries else "")
         body.append("<h3>What to do</h3><ul>")
@@ -297,12 +301,12 @@ def to_html(reports, head=""):
         body.append(_picture(report))
         body.append("<h3>Every attack</h3>" + _attack_table(report))
         for key, table in report.slices.items():
-            body.append(f"<h3>Most at risk, by {e(key)}</h3>" + _slice_table(table))
+            body.append(f"<h3>Most at risk, by {html_name(key)}</h3>" + _slice_table(table))
         rows = ", ".join(map(str, report.at_risk[:20]))
         body.append(
             f"<p>Members that the strongest attack is surest of (rows of X_mem): {rows}</p>"
         )
-    title = e(", ".join(report.name for report in reports))
+    title = e(", ".join(shown_name(report.name, 80) for report in reports))
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         f"<meta name=viewport content='width=device-width'><title>Audit: {title}</title>"
@@ -328,6 +332,19 @@ def _embed(plot, size, alt):
     return f"<img alt='{alt}' src='data:image/png;base64,{data}'>"
 
 
+def _frame_table(frame):
+    """Return a frame of names and figures as a table."""
+
+    def cell(value):
+        if isinstance(value, str):
+            return html_name(value)
+        return "too few records" if value is None or np.isnan(value) else f"{value:.3f}"
+
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in frame)
+    rows = ("".join(f"<td>{cell(value)}</td>" for value in row) for row in frame.to_numpy(object))
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+
+
 def _attack_table(report):
     head = "<tr><th>attack</th><th>accuracy</th><th>95 % interval</th><th>above labels</th>"
     head += "<th>AUC</th><th>TPR at 1 % FPR</th></tr>"
@@ -335,7 +352,7 @@ def _attack_table(report):
     for row in sorted(report.rows, key=lambda row: -row["accuracy"]):
         tpr = row["tpr_at_0.01_fpr"]
         lines.append(
-            f"<tr><td>{html.escape(row['attack'])}{'' if row['adaptive'] else ' *'}</td>"
+            f"<tr><td>{html_name(row['attack'])}{'' if row['adaptive'] else ' *'}</td>"
             f"<td>{row['accuracy']:.1%}</td><td>{row['low']:.1%} to {row['high']:.1%}</td>"
             f"<td>{100 * row['excess']:+.1f} points</td><td>{row['auc']:.3f}</td>"
             f"<td>{'too few records' if tpr is None else f'{tpr:.1%}'}</td></tr>"
@@ -350,7 +367,7 @@ def _attack_table(report):
 def _slice_table(table, n=10):
     order = np.argsort(-np.nan_to_num(table["low"], nan=-1), kind="stable")[:n]
     lines = [
-        f"<tr><td>{html.escape(str(table['class'][i]))}</td><td>{table['n_members'][i]}</td>"
+        f"<tr><td>{html_name(table['class'][i])}</td><td>{table['n_members'][i]}</td>"
         f"<td>{table['n_non_members'][i]}</td><td>{table['accuracy'][i]:.1%}</td>"
         f"<td>{table['low'][i]:.1%} to {table['high'][i]:.1%}</td></tr>"
         for i in order

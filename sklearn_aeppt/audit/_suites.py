@@ -1,12 +1,15 @@
 """Which attacks an audit runs, and what each of them sees."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
 
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._output_defense import OutputDefense, is_fitted
@@ -15,20 +18,24 @@ from sklearn_aeppt.attacks import (
     AveragingAttack,
     BitFlips,
     BoostingAttack,
+    CollisionAttack,
     FlipAttack,
     GapAttack,
     GaussianNoise,
     LabelOnlyAttack,
     LiRAAttack,
     MIMAttack,
+    NoiseLadder,
     QuantileAttack,
     RMIAAttack,
     RoundingAttack,
     ShadowAttack,
     ThresholdAttack,
+    VariantsAttack,
 )
+from sklearn_aeppt.attacks._augment import numeric_columns
 
-N_REPEATS, N_VARIANTS = 5, 20
+N_REPEATS, N_VARIANTS, N_ON_LADDER = 5, 20, 33
 
 
 @dataclass
@@ -48,7 +55,7 @@ class Contender:
     @property
     def labels_only(self):
         """Whether the attacker looks at labels alone."""
-        return isinstance(self.attack, (GapAttack, LabelOnlyAttack))
+        return getattr(self.attack, "labels_only", False)
 
 
 def quick(seed, **_):
@@ -76,6 +83,7 @@ def standard(seed, *, views, target, template):
         Contender("threshold on confidence, one for all", ThresholdAttack(per_class=False)),
         Contender("network (MIM0)", mim),
         Contender("rounding, then boosting", RoundingAttack(boosting)),
+        Contender("equal answers counted", CollisionAttack(random_state=seed)),
     ]
     if "repeated" in views:
         averaging = AveragingAttack(boosting, n_queries=N_REPEATS)
@@ -83,6 +91,14 @@ def standard(seed, *, views, target, template):
     if "varied" in views:
         label_only = LabelOnlyAttack(n_queries=N_VARIANTS)
         found.append(Contender("labels of varied records", label_only, "varied", "varied"))
+    if "ladder" in views:
+        n = views["ladder"]["repeats"].shape[1]
+        on_ladder = VariantsAttack(n, random_state=seed)
+        labels = VariantsAttack(n, labels_only=True, random_state=seed)
+        found += [
+            Contender("answers to slightly varied records", on_ladder, "ladder", "ladder"),
+            Contender("labels of slightly varied records", labels, "ladder", "ladder"),
+        ]
     if "plain" in views:
         own = clone(target).set_params(estimator=None)
         found += [
@@ -139,3 +155,36 @@ def variation(X):
     if ((values == 0) | (values == 1)).all():
         return BitFlips(min(0.5, 2 / values.shape[1]))
     return GaussianNoise(0.1 * float(values.std()))
+
+
+def ladder(X):
+    """Return how to vary records at several scales, or None where nothing in them is a number."""
+    if sparse.issparse(X):
+        numbers, bits = X.dtype.kind in "fiub", (X.tocsr().data == 1).all()
+    else:
+        is_array = isinstance(X, np.ndarray) and X.ndim > 1 and X.dtype.kind in "fiub"
+        numbers = is_array or (hasattr(X, "iloc") and bool(numeric_columns(X)))
+        bits = isinstance(variation(X), BitFlips)
+    return NoiseLadder(flips=(1, 2) if bits else ()) if numbers else None
+
+
+def accepted(target, X, steps):
+    """Return those of the ways to vary records that the target can be asked about; warn of others.
+
+    A model of bits or codes may refuse fractions, as one-hot encoding does of unknown values.
+    """
+    few, rng = _safe_indexing(X, np.arange(2)), np.random.RandomState(0)
+    taken, refused = [], {}
+    for step in steps:
+        try:
+            target.predict_proba(step(few, rng))
+        except Exception as error:  # whatever a model or a service raises: it goes into the warning
+            refused[str(step)] = error
+        else:
+            taken.append(step)
+    if refused:
+        warnings.warn(
+            f"The target refuses some variants of records, which are not asked: {refused}.",
+            stacklevel=4,
+        )
+    return taken

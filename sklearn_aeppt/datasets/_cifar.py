@@ -1,17 +1,21 @@
 """CIFAR-100, in the layout of the public archive."""
 
 import pickle
-import tarfile
+import warnings
+from functools import partial
 
 import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from sklearn_aeppt.datasets._download import archive, data_folder
+from sklearn_aeppt.datasets._download import archive, clear_errors, data_folder, read_members
 
 SOURCE = "https://www.cs.toronto.edu/~kriz/"
 FILE = "cifar-100-python.tar.gz"
 CHECKSUM = "md5:eb9058c3a382ffc7106e4002c42a8d85"
+MAX_BYTES = 169_001_437
+MAX_UNPACKED = 200 << 20
+N_CLASSES = 100
 FOLDER = "cifar-100-python"
 ABOUT = (
     "60,000 color images of 32 x 32 pixels in 100 classes, 50,000 for training and 10,000 for "
@@ -66,7 +70,12 @@ def fetch_cifar100(
     OSError
         If the files are neither there nor to be had.
     ValueError
-        If they are not the published ones.
+        If they are not the published ones, which have 169,001,437 bytes as an archive.
+
+    Warns
+    -----
+    UserWarning
+        If an unpacked file is damaged: it is named, and the archive taken, or fetched, instead.
 
     References
     ----------
@@ -78,33 +87,67 @@ def fetch_cifar100(
     >>> X, y = fetch_cifar100(subset="test", return_X_y=True)  # doctest: +SKIP
     """
     folder = data_folder(data_home)
-    options = {"n_retries": n_retries, "delay": delay}
-    unpacked = folder / FOLDER
     parts = ["train", "test"] if subset == "all" else [subset]
-    if all((unpacked / name).exists() for name in [*parts, "meta"]):
-        read = {name: _load(unpacked / name) for name in [*parts, "meta"]}
-    else:
+    wanted = [*parts, "meta"]
+    read = _from_folder(folder / FOLDER, wanted)
+    if read is None:
         path = archive(
-            base_url + FILE, CHECKSUM, folder, download_if_missing=download_if_missing, **options
-        )
-        with tarfile.open(path) as tar:
-            read = {
-                name: _Plain(tar.extractfile(f"{FOLDER}/{name}"), encoding="bytes").load()
-                for name in [*parts, "meta"]
-            }
-    planes = np.concatenate([read[name][b"data"] for name in parts])
+            base_url + FILE, CHECKSUM, folder, max_bytes=MAX_BYTES,
+            download_if_missing=download_if_missing, n_retries=n_retries, delay=delay,
+        )  # fmt: skip
+        readers = {f"{FOLDER}/{name}": partial(_read, name) for name in wanted}
+        found = read_members(path, readers, MAX_UNPACKED)
+        read = {name: found[f"{FOLDER}/{name}"] for name in wanted}
+    planes = np.concatenate([read[name][0] for name in parts])
     images = np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
     X = images.reshape(len(images), -1)
-    y = np.concatenate([read[name][b"fine_labels"] for name in parts]).astype(np.int64)
+    y = np.concatenate([read[name][1] for name in parts])
     if return_X_y:
         return X, y
-    names = np.array([name.decode() for name in read["meta"][b"fine_label_names"]])
-    return Bunch(data=X, images=images, target=y, target_names=names, DESCR=ABOUT)
+    return Bunch(data=X, images=images, target=y, target_names=read["meta"], DESCR=ABOUT)
 
 
-def _load(path):
-    with path.open("rb") as file:
-        return _Plain(file, encoding="bytes").load()
+def _from_folder(folder, wanted):
+    """Return name -> contents of unpacked files; None where one is missing or cut off."""
+    if not all((folder / name).exists() for name in wanted):
+        return None
+    read = {}
+    for name in wanted:
+        try:
+            with clear_errors(folder / name), (folder / name).open("rb") as file:
+                read[name] = _read(name, file)
+        except ValueError as error:
+            if isinstance(error.__cause__, _ForeignError):
+                raise  # nobody cuts a file off so
+            warnings.warn(f"{error} The archive is taken instead.", stacklevel=3)
+            return None
+    return read
+
+
+def _read(name, file):
+    """Return (planes, labels) of a file of images, or the names of the classes from "meta"."""
+    held = _Plain(file, encoding="bytes").load()
+    if not isinstance(held, dict):
+        raise ValueError(f"{name} holds no dict")
+    if name == "meta":
+        names = np.array([bytes(one).decode() for one in held[b"fine_label_names"]])
+        if names.shape != (N_CLASSES,):
+            raise ValueError(f"{name} names {len(names)} classes and not {N_CLASSES}")
+        return names
+    planes, labels = held[b"data"], np.asarray(held[b"fine_labels"])
+    if not isinstance(planes, np.ndarray) or planes.dtype != np.uint8:
+        raise ValueError(f"{name} holds images that are no bytes")
+    if planes.shape != (len(labels), 3072) or labels.shape != (len(labels),) or not len(labels):
+        raise ValueError(
+            f"{name} holds images of shape {planes.shape} and labels of shape {labels.shape}"
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= N_CLASSES:
+        raise ValueError(f"{name} holds labels that are no classes from 0 to {N_CLASSES - 1}")
+    return planes, labels.astype(np.int64)
+
+
+class _ForeignError(ValueError):
+    """A pickle that asks for code which CIFAR-100 has no need of."""
 
 
 class _Plain(pickle.Unpickler):
@@ -122,8 +165,5 @@ class _Plain(pickle.Unpickler):
 
     def find_class(self, module, name):
         if (module, name) not in self.allowed:
-            raise ValueError(
-                f"The file asks to load {module}.{name}, which CIFAR-100 has no need of: it is "
-                "not the published one. Delete it and fetch again."
-            )
+            raise _ForeignError(f"it asks to load {module}.{name}, which CIFAR-100 has no need of")
         return super().find_class(module, name)

@@ -1,11 +1,18 @@
-"""A published archive on the disk: downloaded once, resumed where cut off, checked."""
+"""A published archive on the disk: downloaded once, resumed where cut off, checked, read safely."""
 
+import gzip
+import json
+import os
+import re
+import tarfile
 import time
-from pathlib import Path
-from shutil import copyfileobj
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 
 from sklearn.datasets import get_data_home
 from tqdm.auto import tqdm
+
+from sklearn_aeppt._saving import write_text
 
 CHUNK = 1 << 16
 TIMEOUT = 30  # seconds without a byte
@@ -18,7 +25,7 @@ def data_folder(data_home):
     return folder
 
 
-def archive(url, checksum, folder, *, download_if_missing, n_retries, delay):
+def archive(url, checksum, folder, *, max_bytes, download_if_missing, n_retries, delay, anew=False):
     """Return the path of the archive in `folder`, downloaded if it is not there.
 
     Parameters
@@ -27,11 +34,15 @@ def archive(url, checksum, folder, *, download_if_missing, n_retries, delay):
     checksum : str or None
         "sha256:..." or "md5:...".
     folder : Path
+    max_bytes : int
+        The published file has no more; nothing greater is taken.
     download_if_missing : bool
     n_retries : int
         Times to go on after a connection was cut off.
     delay : float
         Seconds before going on, as scikit-learn's fetchers name it.
+    anew : bool, default=False
+        Whether to download also what is there; it is replaced once the new file is whole.
 
     Raises
     ------
@@ -42,80 +53,227 @@ def archive(url, checksum, folder, *, download_if_missing, n_retries, delay):
     """
     path = folder / url.rsplit("/", 1)[1]
     by_hand = f"With another machine, fetch {url} and put it at {path}."
-    if not path.exists() and not download_if_missing:
+    if path.exists() and not anew and _is_published(path, checksum):
+        return path
+    if not download_if_missing:
+        if path.exists():
+            raise ValueError(
+                f"{path} is not the published file, or not all of it: its checksum is not "
+                f"{checksum}. Allow the download, which replaces it. {by_hand}"
+            )
         raise OSError(
             f"{path} is missing and download_if_missing=False: allow the download. {by_hand}"
         )
+    part = _Part(path, url, max_bytes)
+    _download(part, n_retries, delay, by_hand)
+    if not _is_published(part.file, checksum):
+        part.forget()
+        raise ValueError(
+            f"{path.name} is not the published file: its checksum is not {checksum}. Try again, "
+            "or from another network."
+        )
+    part.file.replace(path)
+    part.forget()
+    return path
+
+
+def _is_published(path, checksum):
+    if checksum is None:
+        return True
+    kind, expected = checksum.split(":")
+    return _pooch().file_hash(path, alg=kind) == expected
+
+
+def _pooch():
     try:
         import pooch
     except ImportError as error:
         raise ImportError(
             "Data sets are fetched with pooch: pip install sklearn-aeppt[datasets]."
         ) from error
+    return pooch
+
+
+def _download(part, n_retries, delay, by_hand):
+    _pooch()  # which brings requests
     import requests
 
-    part = path.with_name(path.name + ".part")
-    download = _Resumed(part, n_retries, delay)
-    try:
-        pooch.retrieve(url, checksum, path.name, folder, downloader=download)
-    except ValueError as error:  # pooch: the hash differs
-        part.unlink(missing_ok=True)
-        raise ValueError(
-            f"{path.name} is not the published file: its checksum is not {checksum}. If it lies "
-            f"at {path}, delete it; else try again, or from another network."
-        ) from error
-    except requests.RequestException as error:
-        raise OSError(
-            f"Could not download {url} ({type(error).__name__}). What has come is kept: call "
-            f"again to go on from there. {by_hand}"
-        ) from error
-    part.unlink(missing_ok=True)
-    return path
+    for attempt in range(n_retries + 1):
+        try:
+            return part.go_on()
+        except requests.RequestException as error:
+            if attempt == n_retries:
+                raise OSError(
+                    f"Could not download {part.url} ({type(error).__name__}). What has come is "
+                    f"kept: call again to go on from there. {by_hand}"
+                ) from error
+            time.sleep(delay)
 
 
-class _Resumed:
-    """Downloader for pooch that keeps what has come and asks for the rest only."""
+class _Part:
+    """What has come of a file, and a note of which version of it, so that two are never mixed."""
 
-    def __init__(self, part, n_retries, delay):
-        self.part = part
-        self.n_retries = n_retries
-        self.delay = delay
+    def __init__(self, path, url, max_bytes):
+        self.file = path.with_name(path.name + ".part")
+        self.note = path.with_name(path.name + ".part.json")
+        self.url, self.max_bytes = url, max_bytes
 
-    def __call__(self, url, output_file, pooch):
-        """Write what is at `url` to `output_file`."""
+    def forget(self):
+        """Delete what has come and the note."""
+        self.file.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+    def go_on(self):
+        """Ask for what is missing, or for all of it if the server has another version by now."""
         import requests
 
-        for attempt in range(self.n_retries + 1):
-            try:
-                self._go_on(url)
-                break
-            except requests.RequestException:
-                if attempt == self.n_retries:
-                    raise
-                time.sleep(self.delay)
-        with self.part.open("rb") as source, open(output_file, "wb") as target:
-            copyfileobj(source, target)
-
-    def _go_on(self, url):
-        import requests
-
-        part = self.part
-        have = part.stat().st_size if part.exists() else 0
-        headers = {"Range": f"bytes={have}-"} if have else {}
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        have, validator = self._recall()
+        headers = {"Accept-Encoding": "identity"}  # the bytes as published: ranges count these
+        if have:
+            headers["Range"] = f"bytes={have}-"
+        if have and validator:
+            headers["If-Range"] = validator
+        with requests.get(self.url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
             if answer.status_code == requests.codes.requested_range_not_satisfiable:
-                return  # nothing is left to come; the checksum will tell
+                if have and answer.headers.get("Content-Range", "").strip() == f"bytes */{have}":
+                    return  # nothing is left to come
+                self.forget()
+                raise requests.ConnectionError(f"{self.url} has another length than before")
             answer.raise_for_status()
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise requests.exceptions.ContentDecodingError(f"{self.url} comes encoded")
             if answer.status_code != requests.codes.partial_content:
-                have = 0  # a server without ranges sends all of it again
-            rest = int(answer.headers.get("Content-Length", 0))
-            options = {"initial": have, "total": have + rest or None, "unit": "B"}
-            with (
-                part.open("ab" if have else "wb") as file,
-                tqdm(desc=part.stem, unit_scale=True, **options) as bar,
-            ):
-                for chunk in answer.iter_content(CHUNK):
-                    file.write(chunk)
-                    bar.update(len(chunk))
-            if rest and part.stat().st_size < have + rest:
-                raise requests.ConnectionError(f"{url} broke off")
+                have = 0  # all of it again: a server without ranges, or another version
+            elif not _starts_at(answer.headers.get("Content-Range", ""), have):
+                self.forget()
+                raise requests.ConnectionError(f"{self.url} sent another part than was asked for")
+            self._take(answer, have)
+
+    def _recall(self):
+        """Return how many bytes have come of this URL, and the validator of their version."""
+        try:
+            note = json.loads(self.note.read_text(encoding="utf-8"))
+            have = self.file.stat().st_size
+        except (FileNotFoundError, ValueError):  # without a note nobody knows what has come
+            return 0, None
+        if not isinstance(note, dict) or note.get("url") != self.url:
+            return 0, None
+        return have, note.get("validator")
+
+    def _take(self, answer, have):
+        """Write what comes behind the first `have` bytes."""
+        import requests
+
+        length = answer.headers.get("Content-Length", "")
+        rest = int(length) if length.isdecimal() else 0
+        self._check_size(have + rest)
+        if not have:
+            note = {"url": self.url, "validator": _validator(answer.headers)}
+            self.file.unlink(missing_ok=True)  # before the note: what has come is not its version
+            write_text(self.note, json.dumps(note))
+        options = {"initial": have, "total": have + rest or None, "unit": "B"}
+        with (
+            self.file.open("ab" if have else "wb") as file,
+            tqdm(desc=self.file.stem, unit_scale=True, **options) as bar,
+        ):
+            for chunk in answer.iter_content(CHUNK):
+                self._check_size(file.tell() + len(chunk))  # whatever the header said
+                file.write(chunk)
+                bar.update(len(chunk))
+            file.flush()
+            os.fsync(file.fileno())
+        if rest and self.file.stat().st_size < have + rest:
+            raise requests.ConnectionError(f"{self.url} broke off")
+
+    def _check_size(self, size):
+        if size > self.max_bytes:
+            self.forget()
+            raise ValueError(
+                f"{self.url} is not the published file: that has at most {self.max_bytes:,} bytes, "
+                f"and this one {size:,} or more. Try again, or from another network."
+            )
+
+
+def _validator(headers):
+    """Return what names a version of a file to If-Range: a strong ETag, or when it was changed."""
+    tag = headers.get("ETag", "")
+    return tag if tag.startswith('"') else headers.get("Last-Modified")
+
+
+def _starts_at(content_range, start):
+    found = re.match(r"\s*bytes\s+(\d+)-", content_range)
+    return found is not None and int(found[1]) == start
+
+
+def read_members(path, readers, max_unpacked):
+    """Return name -> what ``readers[name](file)`` makes of that member of a .tgz; unpack nothing.
+
+    Parameters
+    ----------
+    path : Path
+    readers : dict of str to callable
+    max_unpacked : int
+        The published archive has no more bytes when unpacked; reading ends there.
+
+    Raises
+    ------
+    ValueError
+        If the archive is cut off, damaged or crafted: links, members that point out of it, more
+        bytes than published, members missing, or contents that their reader refuses.
+    """
+    read = {}
+    with clear_errors(path), gzip.open(path) as unpacked:
+        bounded = _Bounded(unpacked, max_unpacked)
+        with tarfile.open(fileobj=bounded, mode="r|") as tar:  # forward only: no byte read twice
+            for member in tar:
+                _check_member(member)
+                if member.name in readers and member.name not in read:
+                    read[member.name] = readers[member.name](tar.extractfile(member))
+        while bounded.read(CHUNK):  # to the end, where its own checksum stands
+            pass
+        missing = sorted(set(readers) - set(read))
+        if missing:
+            raise ValueError(f"it holds no {', '.join(missing)}")
+    return read
+
+
+def _check_member(member):
+    place = PurePosixPath(member.name)
+    if not (member.isreg() or member.isdir()) or place.is_absolute() or ".." in place.parts:
+        raise ValueError(f"it holds {member.name[:80]!r}, which is no plain file inside of it")
+
+
+class _Bounded:
+    """A stream that ends with an error after so many bytes."""
+
+    def __init__(self, file, left):
+        self.file, self.left = file, left
+
+    def read(self, size):
+        """Return the next bytes."""
+        chunk = self.file.read(size)
+        self.left -= len(chunk)
+        if self.left < 0:
+            raise ValueError("it unpacks to more than the published one")
+        return chunk
+
+
+@contextmanager
+def clear_errors(path):
+    """Turn whatever reading a damaged or crafted file raises into one error that names it."""
+    try:
+        yield
+    except gzip.BadGzipFile as error:
+        raise _not_published(path, error) from error
+    except OSError:  # the disk's, not the file's
+        raise
+    # pickles fail in any way that their author likes
+    except Exception as error:
+        raise _not_published(path, error) from error
+
+
+def _not_published(path, error):
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return ValueError(
+        f"{path} is not the published file, or not all of it ({reason}). Delete it and fetch again."
+    )

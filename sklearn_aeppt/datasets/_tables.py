@@ -1,12 +1,14 @@
 """The binary tables of Shokri et al. (2017): Purchase-100, Texas-100, Location."""
 
-import tarfile
+import warnings
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_aeppt.datasets._download import archive, data_folder
+from sklearn_aeppt._saving import read_arrays, writing
+from sklearn_aeppt.datasets._download import archive, data_folder, read_members
 
 # one commit of the authors' repository, so that the files cannot change
 SOURCE = "https://github.com/privacytrustlab/datasets/raw/169de9de00de049dd2e571cf7279e64698ac046a/"
@@ -24,6 +26,29 @@ class Table:
     shape: tuple
     n_classes: int
     about: str
+    max_bytes: int = 100 << 20  # of the archive: no file of a GitHub repository has more
+
+    @property
+    def max_unpacked(self):
+        """Bytes that the archive may have when unpacked: twice its values, each in quotes."""
+        return 8 * self.shape[0] * (self.shape[1] + 8) + (1 << 20)
+
+    def numbers(self, file):
+        """Return the values of a file of the archive, lines of numbers from 0 to 255."""
+        lines = self._lines(file, longest=6 * (self.shape[1] + 8))
+        return np.loadtxt(lines, dtype=np.uint8, delimiter=",", quotechar='"', ndmin=2)
+
+    def _lines(self, file, longest):
+        full = False
+        for i, line in enumerate(iter(partial(file.readline, longest + 1), b"")):
+            if len(line) > longest:
+                raise ValueError(f"it has a line of more than {longest} bytes")
+            if i > 2 * self.shape[0]:
+                raise ValueError(f"it has more lines than {self.shape[0]} records need")
+            full = full or not line.isspace()
+            yield line
+        if not full:
+            raise ValueError("it holds an empty table")
 
 
 # No checksum of the first two is published: the commit in the URL and the shape stand for it.
@@ -50,43 +75,67 @@ LOCATION = Table(
 def _fetch(table, data_home, download_if_missing, return_X_y, n_retries, delay, base_url):
     folder = data_folder(data_home)
     cache = folder / f"{table.name}.npz"
-    if cache.exists():
-        with np.load(cache) as z:
-            X = np.unpackbits(z["X_packed"], axis=1, count=table.shape[1])
-            y = z["y"].astype(np.int64)
-    else:
-        path = archive(
-            base_url + table.file, table.checksum, folder,
-            download_if_missing=download_if_missing, n_retries=n_retries, delay=delay,
-        )  # fmt: skip
-        X, y = _read(table, path)
-        np.savez_compressed(cache, X_packed=np.packbits(X, axis=1), y=y.astype(np.uint8))
+    read = _from_cache(table, cache) if cache.exists() else None
+    if read is None:
+        options = {
+            "max_bytes": table.max_bytes, "download_if_missing": download_if_missing,
+            "n_retries": n_retries, "delay": delay,
+        }  # fmt: skip
+        read = _from_archive(table, base_url + table.file, folder, options)
+        with writing(cache) as file:
+            np.savez_compressed(file, X_packed=np.packbits(read[0], axis=1), y=read[1])
+    X, y = read[0], read[1].astype(np.int64)
     if return_X_y:
         return X, y
     return Bunch(data=X, target=y, target_names=np.arange(table.n_classes), DESCR=table.about)
 
 
+def _from_cache(table, cache):
+    """Return (X, y) of the file that an earlier call left; None of a damaged one."""
+    n, width = table.shape
+    fits = {
+        "X_packed": lambda shape, dtype: dtype == np.uint8 and shape == (n, -(-width // 8)),
+        "y": lambda shape, dtype: dtype == np.uint8 and shape == (n,),
+    }
+    try:
+        arrays = read_arrays(cache, fits)
+        if arrays["y"].max() >= table.n_classes:
+            raise ValueError(f"{cache} holds classes beyond {table.n_classes - 1}.")
+    except ValueError as error:
+        warnings.warn(f"{error} It is made again from the archive.", stacklevel=4)
+        return None
+    return np.unpackbits(arrays["X_packed"], axis=1, count=width), arrays["y"]
+
+
+def _from_archive(table, url, folder, options):
+    """Return (X, y) of the archive, fetched, or fetched again if what lies there is damaged."""
+    lay_there = (folder / table.file).exists()
+    path = archive(url, table.checksum, folder, **options)
+    try:
+        return _read(table, path)
+    except ValueError as error:
+        if not (lay_there and options["download_if_missing"]):
+            raise
+        warnings.warn(f"{error} It is fetched again.", stacklevel=4)
+    return _read(table, archive(url, table.checksum, folder, anew=True, **options))
+
+
 def _read(table, path):
     """Return (X, y) of the archive; only the files that are asked for are read, none unpacked."""
-    with tarfile.open(path) as tar:
-        X = _numbers(tar, table.features)
-        if table.labels is None:
-            y, X = X[:, 0], X[:, 1:]
-        else:
-            y = _numbers(tar, table.labels)[:, 0]
+    names = [table.features] if table.labels is None else [table.features, table.labels]
+    read = read_members(path, dict.fromkeys(names, table.numbers), table.max_unpacked)
+    X = read[table.features]
+    y = read[table.labels][:, 0] if table.labels is not None else X[:, 0]
+    X = X if table.labels is not None else X[:, 1:]
     classes = np.unique(y)
-    if X.shape != table.shape or len(y) != len(X) or X.max() > 1 or len(classes) != table.n_classes:
+    right = X.shape == table.shape and len(y) == len(X) and len(classes) == table.n_classes
+    if not right or X.max() > 1:
         raise ValueError(
             f"{path} holds {X.shape[0]} records of {X.shape[1]} features in {len(classes)} classes "
             f"and not {table.shape[0]} of {table.shape[1]} in {table.n_classes}: it is not the "
             "published file. Delete it and fetch again."
         )
-    return np.ascontiguousarray(X), np.searchsorted(classes, y)
-
-
-def _numbers(tar, name):
-    with tar.extractfile(name) as lines:
-        return np.loadtxt(lines, dtype=np.uint8, delimiter=",", quotechar='"', ndmin=2)
+    return np.ascontiguousarray(X), np.searchsorted(classes, y).astype(np.uint8)
 
 
 def fetch_purchase100(
@@ -127,7 +176,13 @@ def fetch_purchase100(
         If the file is neither there nor to be had.
     ValueError
         If it is not the published file. No checksum of this one is published: the URL names a
-        commit, and the number of records, features and classes is checked.
+        commit, and the number of records, features and classes is checked. More than 100 MiB are
+        refused, the most that its repository takes.
+
+    Warns
+    -----
+    UserWarning
+        If a file of an earlier call is damaged: it is named, and made or fetched again.
 
     References
     ----------

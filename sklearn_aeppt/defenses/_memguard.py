@@ -1,6 +1,5 @@
 """MemGuard: noise over the logits that brings a defense classifier to one half."""
 
-import secrets
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,7 +11,7 @@ from skorch.helper import SliceDict
 
 from sklearn_aeppt._mim import MIMAttack
 from sklearn_aeppt._output_defense import OutputDefense, to_simplex
-from sklearn_aeppt._perturbation import keyed_seeds, logit_gradient, uniform_from_seeds
+from sklearn_aeppt._perturbation import logit_gradient
 from sklearn_aeppt._seeding import seed_unseeded
 
 
@@ -28,8 +27,9 @@ class MemGuardClassifier(OutputDefense):
 
     from e = 0, for c3 = 0.1, 1, 10, ... until no such noise is found within `max_iter` steps; the
     last one found counts. Phase II shows the noisy answer with the probability that keeps the
-    expected L1 distortion within `epsilon`, and the plain answer otherwise. The draw is made once
-    for an answer (from a keyed hash), so that asking again averages nothing away.
+    expected L1 distortion within `epsilon`, and the plain answer otherwise. The draw belongs to
+    the record (a secret smooth field over the records' space): asking again, or about a slightly
+    varied record, averages nothing away.
 
     Keeps labels. Does not keep the ranking, and does not stop an attacker who retrains.
 
@@ -52,8 +52,12 @@ class MemGuardClassifier(OutputDefense):
     member_fraction : float in (0, 1), default=0.5
         Share of each class that trains an unfitted `estimator`.
     batch_size : int, default=1024
+        Records perturbed at a time.
+    key : bytes of length 16 or more, or None, default=None
+        Secret that the draws follow from. None takes a new one from the operating system at each
+        `fit`.
     random_state : int, RandomState instance or None, default=None
-        Governs the split, the defense classifier and the key.
+        Governs the split and the defense classifier. It has no part in the key.
 
     Attributes
     ----------
@@ -87,7 +91,10 @@ class MemGuardClassifier(OutputDefense):
         "max_c3": [Interval(Real, 0, None, closed="neither")],
         "defense_classifier": [HasMethods(["fit"]), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "key": [bytes, None],
     }
+
+    n_draws = 1
 
     def __init__(
         self,
@@ -102,6 +109,7 @@ class MemGuardClassifier(OutputDefense):
         defense_classifier=None,
         member_fraction=0.5,
         batch_size=1024,
+        key=None,
         random_state=None,
     ):
         self.estimator = estimator
@@ -114,6 +122,7 @@ class MemGuardClassifier(OutputDefense):
         self.defense_classifier = defense_classifier
         self.member_fraction = member_fraction
         self.batch_size = batch_size
+        self.key = key
         self.random_state = random_state
 
     def _fit_defense(self, members, non_members):
@@ -124,16 +133,14 @@ class MemGuardClassifier(OutputDefense):
         classifier = MIMAttack("substitute") if classifier is None else clone(classifier)
         is_member = np.arange(len(proba)) < len(members.proba)
         self.defense_classifier_ = seed_unseeded(classifier, rng).fit(view, is_member)
-        self._key = secrets.token_bytes(32) if self.random_state is None else rng.bytes(32)
         self.n_iter_ = self.max_iter
 
-    def _perturb_block(self, proba):
+    def _perturb_block(self, proba, draws):
         label = proba.argmax(axis=1)
         p = torch.tensor(proba, dtype=torch.float32)
         noisy = self._phase_1(p, torch.as_tensor(label))
         share = self._phase_2(p, noisy, torch.as_tensor(label)).numpy()
-        draw = uniform_from_seeds(keyed_seeds(proba, self._key), 1)[:, 0]
-        shown = np.where((draw < share)[:, None], noisy.numpy(), proba)
+        shown = np.where((draws[:, 0] < share)[:, None], noisy.numpy(), proba)
         return to_simplex(proba, shown, label)
 
     def _phase_1(self, p, label):

@@ -9,7 +9,8 @@ from inspect import signature
 from pathlib import Path
 from shutil import rmtree
 
-from joblib import Memory
+from sklearn_aeppt._remember import open_memory
+from sklearn_aeppt._saving import write_text, writing
 
 #: Name -> what it shows. The paper's tables and figures are functions of `paper_tables` and
 #: `paper_figures`; each other one lives in the module of its name, as ``run(scale, seed)``.
@@ -22,6 +23,7 @@ EXPERIMENTS = {
     "equalized": "the equalized defense beside the others: what each leaves and what it costs",
     "frontier": "every defense against the least perturbation that any needs",
     "hardening": "rows, classes, threads, processes, forks and hours of calls",
+    "oracles": "the equalized defense asked cleverly: variants, equal outputs, several keys",
     "protection": "a fixed attacker before and after AEPPT, and one who retrains",
     "queries": "the equalized defense asked a thousand times about a record and its variants",
     "records": "attackers who know how hard each record is, against every defense",
@@ -107,7 +109,7 @@ def run_experiment(
     if name in PAPER:
         options["name"] = name
     if "memory" in known:
-        options["memory"] = Memory(cache, verbose=0)
+        options["memory"] = open_memory(cache)
     tables, figure = run(scale=scale, seed=seed, **options), None
     if isinstance(tables, tuple):
         tables, figure = tables
@@ -116,10 +118,11 @@ def run_experiment(
         command += f" --{key} {'FOLDER' if key == 'data' else value}"
     result = {"experiment": name, "command": command, **_machine(), "tables": tables}
     stem = name if dataset is None else f"{name}-{dataset}"
-    (out / f"{stem}.json").write_text(json.dumps(result, indent=1) + "\n")
-    (out / f"{stem}.md").write_text(to_markdown(result))
+    write_text(out / f"{stem}.json", json.dumps(result, indent=1) + "\n")
+    write_text(out / f"{stem}.md", to_markdown(result))
     if figure is not None:
-        figure.savefig(out / f"{stem}.png", dpi=90)
+        with writing(out / f"{stem}.png") as file:
+            figure.savefig(file, format="png", dpi=90)
     if name not in PAPER:
         rmtree(cache, ignore_errors=True)
     return result

@@ -1,6 +1,9 @@
 """Overfit networks on real or made-up records, for the experiments."""
 
 import warnings
+import zipfile
+import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,19 @@ def made_up(rng, n):
     return X, np.where(rng.random(n) < 0.3, rng.integers(10, size=n), y)
 
 
+@contextmanager
+def open_arrays(file):
+    """Open an ``.npz`` file; what is wrong with it is said by its name."""
+    broken = (LookupError, TypeError, ValueError, EOFError, zlib.error, zipfile.BadZipFile)
+    try:
+        with Path(file).open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+            yield arrays
+    except broken as error:
+        raise ValueError(
+            f"{file} is damaged, or not what it should be ({error}): unpack or fetch it again."
+        ) from error
+
+
 def tables(folder):
     """Return name -> (X, y) of the bit tables in a folder.
 
@@ -29,12 +45,18 @@ def tables(folder):
     """
     found = {}
     for file in sorted(Path(folder).glob("*.npz")):
-        with np.load(file) as z:
+        with open_arrays(file) as z:
             if "X_packed" not in z:
                 continue
-            X = np.unpackbits(z["X_packed"], axis=1, count=int(z["n_features"]))
+            packed, width, y = z["X_packed"], int(z["n_features"]), z["y"]
+            if packed.ndim != 2 or packed.shape[1] != -(-width // 8) or y.shape != (len(packed),):
+                raise ValueError(
+                    f"bits of shape {packed.shape} and labels of shape {y.shape} are no table of "
+                    f"{width} features"
+                )
+            X = np.unpackbits(packed, axis=1, count=width)
             rows = z["first"] if "first" in z else slice(None)
-            found[file.stem] = X[rows].astype(np.float32), z["y"][rows]
+            found[file.stem] = X[rows].astype(np.float32), y[rows]
     if not found:
         raise ValueError(f"data={folder}: no .npz with X_packed, n_features and y in there.")
     return found
@@ -49,13 +71,30 @@ def images(folder):
     file = Path(folder) / "cifar100_train.npz"
     if not file.exists():
         return None
-    with np.load(file) as z:
+    with open_arrays(file) as z:
+        if z["delta"].shape != (len(z["y"]), 3, 32, 32):
+            raise ValueError(f"{z['delta'].shape} is no shape of images for {len(z['y'])} labels")
         planes = z["delta"].cumsum(2, dtype=np.uint8).cumsum(3, dtype=np.uint8)
         y = z["y"]
     planes[:, ::2] += planes[:, 1:2]
     X = planes.transpose(0, 2, 3, 1).reshape(len(y), -1)
     first = np.unique(number_records(X), return_index=True)[1]
     return X[first], y[first]
+
+
+class OverfitNetwork(MLPClassifier):
+    """A dense network that is trained without a warning that it has not converged."""
+
+    def fit(self, X, y):
+        """Train; overfit is what is wanted."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().fit(X, y)
+
+
+def overfit_network(seed):
+    """Return an unfitted network of 128 units."""
+    return OverfitNetwork((128,), alpha=0, max_iter=100, random_state=seed)
 
 
 def games(scale, seed, data, n_seeds=3, n_max=5000):
@@ -71,9 +110,6 @@ def games(scale, seed, data, n_seeds=3, n_max=5000):
             n = min(len(X) // 2, 2500 if len(X) < 10_000 else n_max)
             rows = rng.permutation(len(X))[: 2 * n if scale == "paper" else 400]
             X, y, is_member = X[rows], y[rows], np.arange(len(rows)) < len(rows) // 2
-            model = MLPClassifier((128,), alpha=0, max_iter=100, random_state=s)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # overfit is what is wanted
-                model.fit(X[is_member], y[is_member])
+            model = overfit_network(s).fit(X[is_member], y[is_member])
             kept = np.isin(y, model.classes_)
             yield name, s, model, X[kept], y[kept], is_member[kept]

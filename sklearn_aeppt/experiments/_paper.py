@@ -1,6 +1,6 @@
 """The paper's setting: its target networks, its defender and its adversary, each made once."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,12 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import balanced_accuracy_score, precision_score, recall_score
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import check_memory
 from skorch.helper import SliceDict
 
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._records import number_records
+from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, query
 from sklearn_aeppt.datasets import (
     fetch_cifar100,
@@ -24,7 +24,7 @@ from sklearn_aeppt.datasets import (
     make_purchase,
     purchase_classes,
 )
-from sklearn_aeppt.experiments._data import ALEXNET
+from sklearn_aeppt.experiments._data import ALEXNET, open_arrays
 from sklearn_aeppt.metrics import label_only_floor, perturbation_size
 from sklearn_aeppt.networks import NetworkClassifier
 
@@ -68,19 +68,12 @@ class Game:
         smoke = scale != "paper"
         self.dataset, self.seed, self.smoke = dataset, seed, smoke
         self.max_epochs = 20 if smoke else 100  # of attackers and substitutes
-        memory = check_memory(memory)
-        self._cache = memory.cache
+        self.memory = open_memory(memory)
         n = members or (150 if smoke else MEMBERS[dataset])
         n_classes = n_classes or (5 if smoke else 100)
-        made = memory.cache(target_answers, ignore=["checkpoint"])(
-            dataset,
-            n,
-            n_classes,
-            seed,
-            data,
-            smoke,
-            checkpoint_of(memory, dataset, n, n_classes, seed),
-        )
+        game = (dataset, n, n_classes, seed, data, smoke)
+        checkpoint = checkpoint_of(self.memory, dataset, n, n_classes, seed)
+        made = remembered(self.memory, partial(target_answers, *game, checkpoint), game)()
         self.p, self.foreign, self.y, self.is_member = made
         self.model = Answers(np.arange(self.p.shape[1]))
         self.plain = query(self.model, self.p, self.y)
@@ -107,16 +100,15 @@ class Game:
         params = {"random_state": self.seed, **params}
         if self.smoke:
             params.setdefault("step_size", 1e-3)
-        return self._cache(fit_aeppt, ignore=["substitute"])(
-            self.model, self.p, self.y, self.is_member, params, self.substitute
-        )
+        game = (self.model, self.p, self.y, self.is_member, params)
+        return remembered(self.memory, partial(fit_aeppt, *game, self.substitute), game)()
 
     @cached_property
     def substitute(self):
         """The defender's MIM, one for all steps; it has predicted labels only."""
         mim = MIMAttack("substitute", max_epochs=self.max_epochs, random_state=self.seed)
         view = dict(query(self.model, self.p))
-        return FrozenEstimator(self._cache(fit_attack)(mim, view, self.is_member))
+        return FrozenEstimator(self._fit(mim, view, self.is_member))
 
     def show(self, defense):
         """Return what the adversary sees of a defense."""
@@ -129,7 +121,10 @@ class Game:
         if attack is None:
             attack = MIMAttack(max_epochs=self.max_epochs, random_state=self.seed + 100)
         rows = {"proba": view["proba"][known], "label": view["label"][known]}
-        return self._cache(fit_attack)(attack, rows, self.is_member[known])
+        return self._fit(attack, rows, self.is_member[known])
+
+    def _fit(self, attack, rows, is_member):
+        return remembered(self.memory, partial(fit_attack, attack, rows, is_member))()
 
     def judge(self, attack, view):
         """Return inference accuracy, precision and recall on the other half (the paper's 3.2)."""
@@ -208,7 +203,7 @@ def walmart_baskets(folder, n_products=600):
     """Return distinct whole baskets over the most bought products, (n, n_products) uint8."""
     if folder is None or not (Path(folder) / "walmart37.npz").exists():
         raise ValueError(f"data={folder}: dataset='baskets' needs walmart37.npz in that folder.")
-    with np.load(Path(folder) / "walmart37.npz") as z:
+    with open_arrays(Path(folder) / "walmart37.npz") as z:
         indptr, indices = z["indptr"], z["indices"]
     baskets = sparse.csr_array((np.ones(len(indices), np.uint8), indices, indptr))
     bought = np.asarray(baskets.sum(axis=0)).ravel()

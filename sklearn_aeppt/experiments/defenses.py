@@ -1,17 +1,18 @@
 """Every defense on the paper's target networks, by a fixed attacker and by retrained ones."""
 
 import time
+from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import check_memory
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, ThresholdAttack, query
 from sklearn_aeppt.defenses import (
     AdversarialRegularizationClassifier,
@@ -91,8 +92,10 @@ def run(scale="paper", seed=0, data=None, memory=None):
 
 def play_all(jobs, memory):
     """Return the rows of all jobs, run side by side, finished ones from the cache."""
-    cached = check_memory(memory).cache(play)  # a run that was cut off goes on with what is left
-    played = Parallel(n_jobs=-1, return_as="generator")(delayed(cached)(*job) for job in jobs)
+    memory = open_memory(memory)  # a run that was cut off goes on with what is left
+    played = Parallel(n_jobs=-1, return_as="generator")(
+        delayed(remembered(memory, partial(play, *job)))() for job in jobs
+    )
     rows = [row for part in tqdm(played, desc="targets", total=len(jobs)) for row in part]
     return {"runs": rows, "mean and standard deviation over seeds": summary(rows)}
 

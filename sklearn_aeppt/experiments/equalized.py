@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._output_defense import OutputDefense
 from sklearn_aeppt.datasets import make_purchase
-from sklearn_aeppt.experiments._data import ALEXNET, images, made_up, tables
+from sklearn_aeppt.experiments._data import ALEXNET, images, made_up, open_arrays, tables
 from sklearn_aeppt.experiments.defenses import LONG_ALEXNET, draw, output_defenses, play_all
 
 MEMBERS = {"location30": 1500, "walmart37": 6000}
@@ -42,15 +42,17 @@ def defenses(model, seed):
         "equalized, cost L1": EqualizedClassifier(model, cost="l1", **equalized),
         "equalized, cost log loss": EqualizedClassifier(model, cost="log_loss", **equalized),
         "equalized, delta 0.05": EqualizedClassifier(model, delta=0.05, **equalized),
-        "equalized for accuracy": EqualizedClassifier(model, protect="accuracy", **equalized),
+        "equalized for accuracy": EqualizedClassifier(
+            model, constraint="attack_accuracy", **equalized
+        ),
         "equalized for accuracy, ordered 0.25": EqualizedClassifier(
-            model, protect="accuracy", ordered=0.25, **equalized
+            model, constraint="attack_accuracy", rank_weight=0.25, **equalized
         ),
         "equalized for accuracy, cost L1": EqualizedClassifier(
-            model, protect="accuracy", cost="l1", **equalized
+            model, constraint="attack_accuracy", cost="l1", **equalized
         ),
-        "equalized, rows within 0.2": EqualizedClassifier(model, record_delta=0.2, **equalized),
-        "equalized, template": EqualizedClassifier(model, rest="template", **equalized),
+        "equalized, rows within 0.2": EqualizedClassifier(model, pairwise_delta=0.2, **equalized),
+        "equalized, template": EqualizedClassifier(model, other_classes="template", **equalized),
     }
 
 
@@ -93,5 +95,5 @@ def answers(folder):
     file = Path(folder) / "memguard_location.npz"
     if not file.exists():
         return None
-    with np.load(file) as z:
+    with open_arrays(file) as z:
         return z["target_undefended"], z["target_y"], z["target_member"]

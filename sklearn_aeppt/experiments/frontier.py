@@ -29,7 +29,7 @@ def run(scale="paper", seed=0, data=None):
     X, y, is_member = draw(X, y, n, seed)
     rows = play("location30" if data else "made-up", seed, X, y, is_member, net, family, False)
     model = NetworkClassifier(**net, random_state=seed).fit(X[is_member], y[is_member])
-    limit = EqualizedClassifier(model, cost="l1").fit(X, y, is_member=is_member).frontier_
+    limit = EqualizedClassifier(model, cost="l1").fit(X, y, is_member=is_member).frontier()
     floor = rows[0]["label-only floor"]
     figure = Figure(figsize=(8, 6.2), layout="constrained")
     ax = figure.subplots()

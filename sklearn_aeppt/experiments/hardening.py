@@ -56,7 +56,7 @@ def fitted(n_classes, rng, names=("AEPPT", "equalized")):
     made = {
         "AEPPT": AEPPTClassifier(model, step_size=1e-3, substitute=substitute, random_state=0),
         "equalized": EqualizedClassifier(model, random_state=0),
-        "equalized, template": EqualizedClassifier(model, rest="template", random_state=0),
+        "equalized, template": EqualizedClassifier(model, other_classes="template", random_state=0),
         "MemGuard": MemGuardClassifier(
             model, max_iter=20, defense_classifier=substitute, random_state=0
         ),

@@ -29,9 +29,13 @@ def run(scale="paper", seed=0, data=None):
         shown = {
             "none": None,
             "equalized": EqualizedClassifier(model, **equalized),
-            "rows within 0.2": EqualizedClassifier(model, record_delta=0.2, **equalized),
+            "rows within 0.2": EqualizedClassifier(model, pairwise_delta=0.2, **equalized),
             "rows equal, template": EqualizedClassifier(
-                model, record_delta=0.0, rest="template", bound_fraction=0.0, **equalized
+                model,
+                pairwise_delta=0.0,
+                other_classes="template",
+                holdout_fraction=0.0,
+                **equalized,
             ),
         }
         for defense in shown.values():

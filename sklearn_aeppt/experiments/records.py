@@ -4,17 +4,17 @@ import warnings
 from functools import partial
 
 import numpy as np
-from joblib import Memory, Parallel, delayed
+from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
-from sklearn.utils.validation import check_memory
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._output_defense import OutputDefense
+from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt.attacks import LiRAAttack, MIMAttack, RMIAAttack, query
 from sklearn_aeppt.experiments._data import made_up, tables
 from sklearn_aeppt.experiments.defenses import draw, usefulness
@@ -33,7 +33,7 @@ class Remembered(ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y):
         """Train, or find what was trained before."""
-        self.model_ = Memory(self.folder, verbose=0).cache(_train)(X, y, self.max_iter)
+        self.model_ = remembered(open_memory(self.folder), partial(_train, X, y, self.max_iter))()
         self.classes_ = self.model_.classes_
         return self
 
@@ -78,10 +78,12 @@ DEFENSES = {
     ),
     "equalized, cost L1": partial(EqualizedClassifier, cost="l1", random_state=0),
     "equalized, cost log loss": partial(EqualizedClassifier, random_state=0),
-    "the same, rows within 0.5": partial(EqualizedClassifier, record_delta=0.5, random_state=0),
-    "the same, rows within 0.2": partial(EqualizedClassifier, record_delta=0.2, random_state=0),
-    "the same, rows within 0.05": partial(EqualizedClassifier, record_delta=0.05, random_state=0),
-    "equalized for accuracy": partial(EqualizedClassifier, protect="accuracy", random_state=0),
+    "the same, rows within 0.5": partial(EqualizedClassifier, pairwise_delta=0.5, random_state=0),
+    "the same, rows within 0.2": partial(EqualizedClassifier, pairwise_delta=0.2, random_state=0),
+    "the same, rows within 0.05": partial(EqualizedClassifier, pairwise_delta=0.05, random_state=0),
+    "equalized for accuracy": partial(
+        EqualizedClassifier, constraint="attack_accuracy", random_state=0
+    ),
 }
 
 
@@ -95,7 +97,7 @@ def run(scale="paper", seed=0, data=None, memory=None):
     """
     smoke = scale != "paper"
     n, n_shadow = (200, 4) if smoke else (2000, 32)
-    memory = check_memory(memory)
+    memory = open_memory(memory)
     jobs = []
     for s in range(seed, seed + (1 if smoke else 2)):
         if data is None:
@@ -106,7 +108,7 @@ def run(scale="paper", seed=0, data=None, memory=None):
             sides = draw(X, y, n, s)
             jobs += [(name, s, *sides, title, n_shadow, memory.location) for title in DEFENSES]
     played = Parallel(n_jobs=-1, return_as="generator")(
-        delayed(memory.cache(play))(*job) for job in jobs
+        delayed(remembered(memory, partial(play, *job)))() for job in jobs
     )
     rows = list(tqdm(played, desc="defenses", total=len(jobs)))
     for name, s in {(row["data"].split(":")[0], row["seed"]) for row in rows}:

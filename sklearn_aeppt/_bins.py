@@ -1,0 +1,50 @@
+"""Bins of the largest confidence, wide enough that a tiny change of a record stays inside one."""
+
+import numpy as np
+from scipy.special import logit
+
+#: Least width of a bin: in confidence, or else in log-odds; and where the last bin begins at most.
+#: A model is often sure beyond all measure of what it has memorized (1.0 where a neighbor of the
+#: record gets 0.999999). Bins that resolve this move members, and only them, to another bin when
+#: a record is varied by next to nothing.
+WIDTH, LOG_ODDS_WIDTH, LAST_EDGE = 0.01, 0.5, 0.999
+N_QUANTILES = 33  # of the confidences inside a bin
+
+
+def quantile_edges(confidences, n_bins):
+    """Return the inner edges of at most `n_bins` bins, increasing, shape (B - 1,).
+
+    Quantiles of several samples in equal weight; edges closer than the least width are left out.
+    """
+    pooled = np.concatenate([np.quantile(c, np.linspace(0, 1, 2001)) for c in confidences])
+    found = np.unique(np.quantile(pooled, np.linspace(0, 1, n_bins + 1)[1:-1]))
+    edges: list[float] = []
+    for edge in found[found <= LAST_EDGE]:
+        wide = not edges or edge - edges[-1] >= WIDTH
+        if wide or logit(edge) - logit(edges[-1]) >= LOG_ODDS_WIDTH:
+            edges.append(edge)
+    return np.array(edges or [min(found[0], LAST_EDGE)])
+
+
+def find_bins(edges, confidence):
+    """Return the bin of each confidence, intp of shape (n,)."""
+    return np.searchsorted(edges, confidence, side="right")
+
+
+def bin_contents(edges, confidence, tail):
+    """Return what stands for each bin: quantiles of its confidences, and its mean tail.
+
+    Returns
+    -------
+    values : ndarray of shape (B, 33)
+    tails : ndarray of shape (B, tail.shape[1])
+    """
+    bins, n_bins = find_bins(edges, confidence), len(edges) + 1
+    values, tails = np.empty((n_bins, N_QUANTILES)), np.empty((n_bins, tail.shape[1]))
+    for j in range(n_bins):
+        inside = bins == j
+        if not inside.any():  # ties can empty the bin below an edge
+            inside = np.abs(confidence - edges[min(j, len(edges) - 1)]).argsort()[:1]
+        values[j] = np.quantile(confidence[inside], np.linspace(0, 1, N_QUANTILES))
+        tails[j] = tail[inside].mean(axis=0)
+    return values, tails

@@ -1,0 +1,117 @@
+"""One decision is shown: confidences whose argmax is the label that the wrapped model predicts.
+
+Some models decide by another rule than the argmax of their confidences: a threshold, or a second
+look as support vector machines have it. Shown as they are, ``predict`` and ``predict_proba`` would
+be two looks at one record, and no defense of the second could equalize both.
+"""
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import column_or_1d
+
+from sklearn_aeppt._query import find_labels
+
+
+def predicted_labels(estimator, X, proba):
+    """Return the index into ``classes_`` of each prediction, int64 of shape (n,).
+
+    A model without ``predict`` decides by the argmax of its confidences `proba`.
+
+    Raises
+    ------
+    ValueError
+        If a prediction is not one of ``classes_``.
+    """
+    if not hasattr(estimator, "predict"):
+        return proba.argmax(axis=1)
+    said = estimator.predict(X)
+    said = column_or_1d(said if hasattr(said, "shape") else np.asarray(said))
+    label = find_labels(estimator.classes_, said)
+    if (label < 0).any():
+        raise ValueError(
+            f"estimator.predict(X) answers {np.asarray(said)[label < 0][0]!r}, which is not in "
+            "its classes_: fix the model before defending it."
+        )
+    return label
+
+
+def own_threshold(estimator):
+    """Return (threshold, index of the positive class) of a model that decides by one, or None."""
+    while isinstance(estimator, (FrozenEstimator, Pipeline)):
+        estimator = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator[-1]
+    if isinstance(estimator, TunedThresholdClassifierCV):
+        threshold, positive = estimator.best_threshold_, None
+    elif isinstance(estimator, FixedThresholdClassifier):
+        threshold = 0.5 if estimator.threshold == "auto" else estimator.threshold
+        positive = estimator.pos_label
+    else:
+        return None
+    if estimator.response_method == "decision_function":
+        return None  # in units of its own, not of confidence
+    classes = estimator.classes_
+    return float(threshold), 1 if positive is None else int(find_labels(classes, [positive])[0])
+
+
+def decide_by_argmax(proba, label):
+    """Return confidences whose argmax is `label`: the largest one changes places with the label's.
+
+    Rows that already agree are left as they are; `proba` is not modified.
+    """
+    top = proba.argmax(axis=1)
+    rows = np.flatnonzero(top != label)
+    if not len(rows):
+        return proba
+    proba = proba.copy()
+    above = proba[rows, top[rows]]
+    proba[rows, top[rows]] = proba[rows, label[rows]]
+    proba[rows, label[rows]] = above
+    tied = rows[proba[rows].argmax(axis=1) != label[rows]]  # equals: by a hair, then
+    proba[tied, label[tied]] = np.nextafter(proba[tied, label[tied]], np.inf, dtype=proba.dtype)
+    return proba
+
+
+def stretch_around(proba, threshold, positive):
+    """Return two-class confidences stretched so that the threshold comes to lie at one half.
+
+    In order, and linear on either side of the threshold: the argmax of the result is what the
+    threshold decides.
+    """
+    p = proba[:, positive].astype(np.float64)
+    below = p < threshold
+    with np.errstate(all="ignore"):
+        stretched = np.where(
+            below, 0.5 * p / threshold, 0.5 + 0.5 * (p - threshold) / (1 - threshold)
+        )
+    stretched = np.nan_to_num(stretched, nan=1.0).clip(0, 1)  # a threshold of one, and p = 1
+    # the decision is not left to a tie, nor to rounding
+    edge = 2 * np.finfo(proba.dtype).eps
+    stretched = np.where(
+        below, np.minimum(stretched, 0.5 - edge), np.maximum(stretched, 0.5 + edge)
+    )
+    return _two_columns(stretched.astype(proba.dtype), positive)
+
+
+def keep_threshold(shown, label, threshold, positive):
+    """Raise the shown label, in place, to where the model's own threshold decides for it too."""
+    edge = 4 * np.finfo(shown.dtype).eps
+    sides = np.arange(2) == positive
+    least = np.where(sides, max(threshold, 0.5 + edge), max(1 - threshold, 0.5) + edge).clip(max=1)
+    rows = np.arange(len(shown))
+    confidence = np.maximum(shown[rows, label], least[label].astype(shown.dtype))
+    shown[rows, label] = confidence
+    shown[rows, 1 - label] = 1 - confidence
+    return shown
+
+
+def keep_side(proba, asked, threshold, positive):
+    """Return `proba`, each row on that side of the threshold on which the row of `asked` is."""
+    p, above = proba[:, positive], asked[:, positive] >= threshold
+    below = np.nextafter(threshold, 0, dtype=proba.dtype)
+    kept = np.where(above, np.maximum(p, threshold), np.minimum(p, below)).astype(proba.dtype)
+    return _two_columns(kept, positive)
+
+
+def _two_columns(p, positive):
+    return np.column_stack([1 - p, p] if positive == 1 else [p, 1 - p])

@@ -1,0 +1,41 @@
+"""Groups of labels that behave alike, each with enough records to learn a map from."""
+
+import numpy as np
+
+RECORDS_A_GROUP, MOST_GROUPS = 500, 10
+
+
+def group_labels(sides, n_groups, n_classes):
+    """Return the group of each label, labels whose non-members are about equally sure together.
+
+    Parameters
+    ----------
+    sides : pair of Side
+        Members and non-members.
+    n_groups : int or "auto"
+        "auto" gives each group at least 500 members and 500 non-members, and makes at most 10.
+    n_classes : int
+
+    Returns
+    -------
+    group : intp ndarray of shape (n_classes,)
+        Numbers from 0 without a gap. No group lacks members or non-members altogether.
+    """
+    counts = np.array([np.bincount(s.label[s.right], minlength=n_classes) for s in sides])
+    if n_groups == "auto":
+        n_groups = int(np.clip(counts.sum(axis=1).min() // RECORDS_A_GROUP, 1, MOST_GROUPS))
+    non = sides[1]
+    sure = np.bincount(non.label, non.top, n_classes) / np.maximum(
+        np.bincount(non.label, minlength=n_classes), 1
+    )
+    order = np.argsort(sure, kind="stable")
+    # cut where the scarcer side has had its share
+    scarcer = counts[counts.sum(axis=1).argmin()][order]
+    share = np.cumsum(scarcer) - scarcer / 2
+    group = np.empty(n_classes, dtype=np.intp)
+    group[order] = np.minimum(share * n_groups / max(scarcer.sum(), 1), n_groups - 1)
+    # a group that lacks a side altogether joins its neighbor
+    for g in range(group.max() + 1):
+        if any(np.bincount(group[s.label], minlength=g + 1)[g] == 0 for s in sides):
+            group[group == g] = g + 1 if g < group.max() else group[group < g].max(initial=g)
+    return np.unique(group, return_inverse=True)[1]
