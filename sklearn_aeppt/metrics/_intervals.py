@@ -208,6 +208,11 @@ def bootstrap_interval(
     """
     is_member = as_membership(y_true)
     score = as_score(is_member, y_score)
+    if min(is_member.sum(), (~is_member).sum()) < 2:
+        raise ValueError(
+            f"y_true has {is_member.sum()} members and {(~is_member).sum()} non-members: give at "
+            "least two of each, to draw from."
+        )
 
     def statistic(members, non_members):
         drawn = np.arange(len(members) + len(non_members)) < len(members)
