@@ -63,9 +63,10 @@ def audit(
     target : fitted classifier, or dict of fitted classifiers
         Anything with ``predict_proba`` and ``classes_``, defended or not; without ``predict`` it
         decides by the argmax, and what has no ``fit``, such as the address of a service, need not
-        be a scikit-learn estimator. Several, by name, are audited on the same records; the first is what the others' perturbation is
-        measured from. A name is any text or object, shown as its text; what a terminal, a file or a
-        picture cannot hold of it stands there as an escape such as ``\x00``.
+        be a scikit-learn estimator. Several, by name, are audited on the same records; the first
+        is what the others' perturbation is measured from. A name is any text or object, shown as
+        its text; what a terminal, a file or a picture cannot hold of it stands there as an escape
+        such as ``\x00``.
     X_mem, X_non : records
         Records that trained the target, and records that it never saw, alike otherwise.
     y_mem, y_non : array-like of shape (n,)
