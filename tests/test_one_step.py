@@ -28,6 +28,7 @@ from sklearn_aeppt._one_step import ANSWERS
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
     AveragingAttack,
+    CollisionAttack,
     FlipAttack,
     GapAttack,
     GradientBoostingAttack,
@@ -41,6 +42,7 @@ from sklearn_aeppt.attacks import (
     ScoreAttack,
     ShadowAttack,
     ThresholdAttack,
+    VariantsAttack,
     best_threshold,
     check_membership,
     query,
@@ -78,8 +80,13 @@ OUTPUT = {
         {"other_classes": "template", "delta": 0.5, "n_bins": 2},
     ),
     "MemGuardClassifier": (
-        MemGuardClassifier(FOREST, defense_classifier=MIM, max_iter=5, random_state=0),
-        {"max_iter": 1, "epsilon": 0.1, "learning_rate": 2.0},
+        MemGuardClassifier(
+            FOREST,
+            defense_classifier=clone(MIM).set_params(max_epochs=20),
+            max_iter=40,
+            random_state=0,
+        ),
+        {"max_iter": 5, "epsilon": 0.5, "learning_rate": 1.0},
     ),
     "RoundingClassifier": (RoundingClassifier(FOREST, decimals=1), {"decimals": 3}),
     "TemperatureClassifier": (TemperatureClassifier(FOREST), {"temperature": 9.0}),
@@ -107,6 +114,7 @@ ATTACKS = {
         GradientBoostingAttack(n_confidences=2, max_iter=3),
         {"n_confidences": 1},
     ),
+    "CollisionAttack": (CollisionAttack(random_state=0), {"decimals": (1,)}),
     "FlipAttack": (FlipAttack(ThresholdAttack("loss")), {"attack__statistic": "entropy"}),
     "RandomForestAttack": (
         RandomForestAttack(n_confidences=2, n_estimators=3, random_state=0),
@@ -138,6 +146,10 @@ ATTACKS = {
     "ShadowAttack": (
         ShadowAttack(GaussianNB(), ThresholdAttack(), n_shadow_models=2, random_state=0),
         {"attack__statistic": "entropy"},
+    ),
+    "VariantsAttack": (
+        VariantsAttack(3, max_iter=3, random_state=0),
+        {"labels_only": True, "n_queries": 9},
     ),
     "ThresholdAttack": (ThresholdAttack(), {"statistic": "entropy", "per_class": False}),
 }
@@ -440,15 +452,22 @@ class Stop(KeyboardInterrupt):
 # an interrupt that falls into the end of an object's life is swallowed there, and sent again
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_thousand_refits_and_fifty_interrupted_ones_never_answer_with_less_protection():
+    model = GaussianNB().fit(X[MEMBER], Y[MEMBER])
     defense = EqualizedClassifier(
-        FOREST, cost="l1", other_classes="template", holdout_fraction=0, n_bins=3, random_state=0
+        model,
+        cost="l1",
+        other_classes="template",
+        holdout_fraction=0,
+        n_bins=3,
+        n_label_groups=1,
+        random_state=0,
     )
     whole = []
     for delta in (0.0, 0.05):
         fit(defense.set_params(delta=delta), "EqualizedClassifier")
         whole.append(defense.predict_proba(X))
     assert not np.array_equal(*whole)
-    bare, asked, refits, done = FOREST.predict_proba(X), [], [], threading.Event()
+    bare, asked, refits, done = model.predict_proba(X), [], [], threading.Event()
     least = min(np.abs(one - bare).sum() for one in whole)
 
     def ask():
@@ -456,6 +475,7 @@ def test_a_thousand_refits_and_fifty_interrupted_ones_never_answer_with_less_pro
             shown = defense.predict_proba(X)
             which = [i for i, one in enumerate(whole) if np.array_equal(shown, one)]
             asked.append(len(which) == 1 and np.abs(shown - bare).sum() >= least)
+            time.sleep(0.001)
 
     def refit(until):
         try:

@@ -99,6 +99,12 @@ class LogitAttack(ScoreAttack):
         return np.column_stack([1 - member, member])
 
 
+def prior_logit(is_member):
+    """Return the logit of membership among known records: what to take off for equal sides."""
+    return float(np.log(np.sum(is_member == 1) / np.sum(is_member == 0)))
+
+
+@np.errstate(under="ignore")  # the float below zero is a denormal
 def best_threshold(score, is_member):
     """Return the threshold t for which ``score > t`` has the best balanced accuracy.
 
