@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
@@ -12,11 +13,17 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import _safe_indexing
 from tqdm.auto import tqdm
 
-from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._files import load_records
 from sklearn_aeppt._saving import writing
-from sklearn_aeppt.attacks import MIMAttack, query
+from sklearn_aeppt.attacks import GradientBoostingAttack, query
 from sklearn_aeppt.metrics import clopper_pearson, label_only_floor, perturbation_size
+
+ABOUT_AEPPT = (
+    "AEPPT stops an attacker who trained on undefended answers; the second row is one who trains",
+    "on the defended ones: EqualizedClassifier is made against them.",
+)
+NO_TORCH = "AEPPT and its networks need torch and skorch: pip install 'sklearn-aeppt[torch]'."
 
 
 def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
@@ -42,21 +49,25 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
         model = overfit_model(X, seed).fit(take(mem), y[mem])
         bar.update()
         bar.set_description("protecting it")
-        defended = AEPPTClassifier(model, random_state=seed).fit(take(mem), take(non))
+        aeppt, attack = paper_parts(model, seed)
         equalized = EqualizedClassifier(model, random_state=seed)
         equalized.fit(take(mem), take(non), y_mem=y[mem], y_non=y[non])
+        targets = {"undefended": model, "AEPPT": aeppt, "equalized": equalized}
+        if aeppt is None:
+            del targets["AEPPT"]
+        else:
+            aeppt.fit(take(mem), take(non))
         bar.update()
 
         # the adversary knows who is a member in one half, and is scored on the other
         known, scored = train_test_split(
             np.arange(len(both)), test_size=0.5, stratify=member, random_state=seed
         )
-        targets = {"undefended": model, "AEPPT": defended, "equalized": equalized}
         views = {name: query(t, take(both), y[both]) for name, t in targets.items()}
         hits = {}
         for trained_on, view in views.items():
             bar.set_description(f"attacking, {trained_on}")
-            attack = MIMAttack(random_state=seed).fit(view[known], member[known])
+            attack = clone(attack).fit(view[known], member[known])
             for shown, seen in views.items():
                 right = attack.predict(seen[scored]) == member[scored]
                 hits[trained_on, shown] = right.sum(), len(scored)
@@ -79,25 +90,42 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
             "attack accuracy, retrained on what is shown",
             *(percent(*hits[shown, shown]) for shown in views),
         ),
-        ("label-only floor, which no defense of confidences can beat", *[f"{floor:.1%}"] * 3),
+        (
+            "label-only floor, which no defense of confidences can beat",
+            *[f"{floor:.1%}"] * len(views),
+        ),
         ("labels kept", *(f"{share:.1%}" for share in kept)),
         ("mean L1 change of a confidence vector", *(f"{change:.3f}" for change in size)),
     ]
     accuracy = [np.mean(pred[side] == y[both][side]) for side in (member, ~member)]
+    adversary = type(attack).__name__
+    if aeppt is None:
+        closing = [NO_TORCH]
+    else:
+        closing = [*ABOUT_AEPPT, f"AEPPT: step_size='auto' chose {aeppt.step_size_:.2g}."]
     lines = [
         f"{name}: {len(mem)} members, {len(non)} non-members, {len(model.classes_)} classes, "
         f"train accuracy {accuracy[0]:.1%}, test accuracy {accuracy[1]:.1%}"
         + (f" ({dropped} records of classes with fewer than 4 left out)" if dropped else ""),
-        f"step_size='auto' chose {defended.step_size_:.2g}",
+        f"the attack: {adversary}",
         "",
         *(f"{label:60}" + "".join(f"{cell:>22}" for cell in cells) for label, *cells in rows),
         "",
-        "In brackets: 95 % Clopper-Pearson intervals. AEPPT stops an attacker who trained on",
-        "undefended answers; read the second row for one who trains on the defended ones: he is",
-        "whom EqualizedClassifier is made for.",
-        draw(out, views, member, hits, floor),
+        "In brackets: 95 % Clopper-Pearson intervals.",
+        *closing,
+        draw(out, views, member, hits, floor, adversary),
     ]
     return "\n".join(lines)
+
+
+def paper_parts(model, seed):
+    """Return (AEPPT around the model, the paper's adversary); without torch None and another."""
+    try:
+        from sklearn_aeppt import AEPPTClassifier
+        from sklearn_aeppt.attacks import MIMAttack
+    except ImportError:
+        return None, GradientBoostingAttack(random_state=seed)
+    return AEPPTClassifier(model, random_state=seed), MIMAttack(random_state=seed)
 
 
 def percent(hits, trials):
@@ -130,14 +158,14 @@ def drop_rare_classes(X, y):
     return _safe_indexing(X, rows), np.asarray(y)[rows], len(y) - len(rows)
 
 
-def draw(out, views, member, hits, floor):
+def draw(out, views, member, hits, floor, adversary):
     """Draw what the adversary sees and how well he does; return a line about it."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return "No picture: install sklearn-aeppt[plots] for it."
     figure = Figure(figsize=(15, 3.6), layout="constrained")
-    *shown, right = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.3))
+    *shown, right = figure.subplots(1, len(views) + 1, width_ratios=[*(1 for _ in views), 1.3])
     for axis, (name, view) in zip(shown, views.items()):
         top = view["proba"].max(axis=1)
         for side, label, color in (
@@ -148,17 +176,22 @@ def draw(out, views, member, hits, floor):
         axis.set(title=name, xlabel="largest confidence shown", xlim=(0, 1.02))
     shown[0].set_ylabel("share of records at or below")
     shown[0].legend(loc="upper left")
-    names = ["undefended", "AEPPT,\nfixed attacker", "AEPPT,\nretrained", "equalized,\nretrained"]
-    keys = [("undefended", "undefended"), ("undefended", "AEPPT"), ("AEPPT", "AEPPT")]
-    keys.append(("equalized", "equalized"))
-    for x, key in enumerate(keys):
+    bars = {
+        "undefended": ("undefended", "undefended"),
+        "AEPPT,\nfixed attacker": ("undefended", "AEPPT"),
+        "AEPPT,\nretrained": ("AEPPT", "AEPPT"),
+        "equalized,\nretrained": ("equalized", "equalized"),
+    }
+    bars = {name: key for name, key in bars.items() if key in hits}
+    for x, key in enumerate(bars.values()):
         share = hits[key][0] / hits[key][1]
         low, high = clopper_pearson(*hits[key])
         right.bar(x, share, color="#56B4E9", width=0.6)
         right.errorbar(x, share, [[share - low], [high - share]], color="black", capsize=4)
     right.axhline(floor, color="#D55E00", label=f"label-only floor, {floor:.1%}")
     right.axhline(0.5, color="gray", linestyle=":", label="guessing")
-    right.set(title="attack accuracy (MIM0)", ylim=(0.3, 1), xticks=range(4), xticklabels=names)
+    right.set(title=f"accuracy of {adversary}", ylim=(0.3, 1), xticks=range(len(bars)))
+    right.set_xticklabels(bars)
     right.legend(loc="upper right")
     with writing(out) as file:
         figure.savefig(file, format=Path(out).suffix[1:] or None, dpi=120)

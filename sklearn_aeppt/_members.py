@@ -40,23 +40,24 @@ def split_for_fitted(X, y, is_member):
     return split_by_mask(X, None, y, "the membership mask")
 
 
-def split_by_mask(X, y, mask, name):
+def split_by_mask(X, y, is_member, name):
     """Return (members, non_members) as `Records` out of one table."""
-    if _ndim(mask) != 1 or not _is_boolean(mask):
+    if _ndim(is_member) != 1 or not _is_boolean(is_member):
         raise ValueError(
             f"{name} must be a one-dimensional boolean mask over the rows of X, true for members, "
-            f"got {str(mask)[:80]!r}: compare it with the member's value, as in is_member == 1."
+            f"got {str(is_member)[:80]!r}: compare it with the member's value, as in "
+            "is_member == 1."
         )
-    mask = np.asarray(mask, dtype=bool)
-    X, y, _ = indexable(X, y, mask)
-    if mask.all() or not mask.any():
+    is_member = np.asarray(is_member, dtype=bool)
+    X, y, _ = indexable(X, y, is_member)
+    if is_member.all() or not is_member.any():
         raise ValueError(
-            f"{name} must name members and leave non-members, got {mask.sum()} members out of "
-            f"n_samples={len(mask)}: the defense is fitted on both."
+            f"{name} must name members and leave non-members, got {is_member.sum()} members out of "
+            f"n_samples={len(is_member)}: the defense is fitted on both."
         )
     return tuple(
         Records(_safe_indexing(X, rows), None if y is None else _safe_indexing(y, rows))
-        for rows in (np.flatnonzero(mask), np.flatnonzero(~mask))
+        for rows in (np.flatnonzero(is_member), np.flatnonzero(~is_member))
     )
 
 

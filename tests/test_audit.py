@@ -106,7 +106,8 @@ def test_standard_suite_of_a_defense_tells_adaptive_attackers_from_others(sides,
 def test_standard_suite_finds_draws_keyed_by_the_answer(sides):
     model, *records = sides
     X, y, X_non, y_non = records
-    defense = AnswerKeyedEqualizedClassifier(model, cost="l1", random_state=0)
+    key = b"known to the defender alone"
+    defense = AnswerKeyedEqualizedClassifier(model, cost="l1", key=key, random_state=0)
     report = audit(defense.fit(X, X_non, y_mem=y, y_non=y_non), *records, random_state=0)
     assert report.strongest["attack"] == "answers to slightly varied records"
     auc = {row["attack"]: row["auc"] for row in report.ran}

@@ -253,8 +253,10 @@ def test_protect_audit_and_report_without_torch(tmp_path):
         "options = ['--model', 'safe.skops', '--out']\n"
         "assert main(['audit', *given, *options, 'r.html']) == 0\n"
         "assert main(['audit', *given, *options, 'r.json', '--format', 'json']) == 0\n"
+        "assert main(['demo', '--data', 'members.npz', '--out', 'd.png']) == 0\n"
     )
     shown = python(WITHOUT_TORCH + code, tmp_path)
+    assert "the attack: GradientBoostingAttack" in shown
     assert "network (MIM0)" in shown and "not run: This needs torch and skorch" in shown
     assert "not run: This needs torch" in (tmp_path / "r.html").read_text()
     results = json.loads((tmp_path / "r.json").read_text())["results"]

@@ -105,7 +105,7 @@ def test_every_form_of_a_report(sides, tmp_path, name):
     text.encode()
     data = strict_json(report.to_json(tmp_path / "r.json"))
     assert data["name"] == full
-    assert {row["attack"] for row in data["rows"]} == {as_text(name), "gap"}
+    assert {row["attack"] for row in data["results"]} == {as_text(name), "gap"}
     assert as_text(name) in data["slices"]
     assert set(report.to_frame()["attack"]) == {as_text(name), "gap"}
     page = report.to_html(tmp_path / "r.html").read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ pytest.importorskip("torch")
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._files import load_model
+from sklearn_aeppt._nets._target_networks import AlexNet, FullyConnected
 from sklearn_aeppt._nets._three_branch import ARCHITECTURES, ThreeBranch
 from sklearn_aeppt.attacks import GradientBoostingAttack, MIMAttack, query
 from sklearn_aeppt.defenses import (
@@ -27,7 +28,7 @@ from sklearn_aeppt.defenses import (
     TemperatureClassifier,
     TopKClassifier,
 )
-from sklearn_aeppt.networks import AlexNet, FullyConnected, NetworkClassifier
+from sklearn_aeppt.networks import NetworkClassifier
 
 SMALL = {"hidden_layer_sizes": (8,), "lr": 0.01, "max_epochs": 3, "random_state": 0}
 
@@ -164,11 +165,11 @@ TAMPERED = {
     "one argument more": _arguments(bias=True),
     "one argument less": lambda state: state["module_"]["arguments"].pop("n_classes"),
     "other classes": _arguments(n_classes=4),
-    "absurd width": _arguments(hidden=(2**40,)),
-    "absurd depth": _arguments(hidden=(8,) * 2_000),
-    "negative width": _arguments(hidden=(-8,)),
-    "fractional width": _arguments(hidden=(8.5,)),
-    "width in words": _arguments(hidden="8"),
+    "absurd width": _arguments(hidden_layer_sizes=(2**40,)),
+    "absurd depth": _arguments(hidden_layer_sizes=(8,) * 2_000),
+    "negative width": _arguments(hidden_layer_sizes=(-8,)),
+    "fractional width": _arguments(hidden_layer_sizes=(8.5,)),
+    "width in words": _arguments(hidden_layer_sizes="8"),
     "activation": _arguments(activation="__import__"),
     "dropout": _arguments(dropout=float("nan")),
     "seed": _arguments(seed=2**70),

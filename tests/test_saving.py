@@ -13,12 +13,15 @@ from types import ModuleType
 import joblib
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
-from sklearn_aeppt.experiments import run_experiment, simplex
 
+from examples.studies import run_study, simplex
 from examples.studies._data import images, tables
 from sklearn_aeppt import _remember, _saving
 from sklearn_aeppt.__main__ import main
@@ -136,7 +139,9 @@ def report(iris):
 
 def _network(file):
     X, y = load_iris(return_X_y=True)
-    NetworkClassifier(hidden=(4,), max_epochs=1, checkpoint=file, random_state=0).fit(X, y)
+    NetworkClassifier(hidden_layer_sizes=(4,), max_epochs=1, checkpoint=file, random_state=0).fit(
+        X, y
+    )
 
 
 def _picture(file):
@@ -203,7 +208,7 @@ def test_a_full_disk_keeps_the_old_results(tmp_path, full_disk, monkeypatch):
     monkeypatch.setattr(simplex, "run", lambda scale, seed: {"runs": [{"one": 1.0}]})
     (tmp_path / "simplex.json").write_text("{}")
     with pytest.raises(OSError, match="No space left"):
-        run_experiment("simplex", scale="smoke", out=tmp_path)
+        run_study("simplex", scale="smoke", out=tmp_path)
     assert (tmp_path / "simplex.json").read_text() == "{}"
     assert [name for name in os.listdir(tmp_path) if name.endswith(".part")] == []
 

@@ -71,8 +71,8 @@ class ScoreAttack(ClassifierMixin, OneStep, BaseEstimator):
     """
 
     needs_queries = Traits.needs_queries
-    needs_variants = Traits.needs_variants
-    needs_records = Traits.needs_records
+    needs_variants: str | None = Traits.needs_variants
+    needs_records: bool | str = Traits.needs_records
     needs_shadow_models = Traits.needs_shadow_models
     learns_undefended = Traits.learns_undefended
     labels_only = Traits.labels_only
@@ -105,13 +105,13 @@ def prior_logit(is_member):
 
 
 @np.errstate(under="ignore")  # the float below zero is a denormal
-def best_threshold(score, member):
+def best_threshold(score, is_member):
     """Return the threshold t for which ``score > t`` has the best balanced accuracy.
 
     Halfway between two neighboring scores, or just below all of them.
     """
     order = np.argsort(-score, kind="stable")
-    falling, member = score[order], member[order]
+    falling, member = score[order], np.asarray(is_member, dtype=int)[order]
     tpr = np.cumsum(member) / member.sum()
     fpr = np.cumsum(1 - member) / (1 - member).sum()
     last = np.r_[falling[1:] != falling[:-1], True]  # of equal scores, only all or none

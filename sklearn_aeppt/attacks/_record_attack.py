@@ -31,7 +31,7 @@ SHADOW_CONSTRAINTS: dict = {
 class ShadowModels:
     """Mixin of the attacks that train models of the target's kind, their ``estimator``."""
 
-    needs_records = True
+    needs_records: bool | str = True
     needs_shadow_models = True
 
     @property

@@ -61,11 +61,12 @@ def audit(
     Parameters
     ----------
     target : fitted classifier, or dict of fitted classifiers
-        Anything with ``predict_proba``, ``predict`` and ``classes_``, defended or not; what has no
-        ``fit``, such as the address of a service, need be no scikit-learn estimator. Several, by
-        name, are audited on the same records; the first is what the others' perturbation is
-        measured from. A name is any text or object, shown as its text; what a terminal, a file or a
-        picture cannot hold of it stands there as an escape such as ``\x00``.
+        Anything with ``predict_proba`` and ``classes_``, defended or not; without ``predict`` it
+        decides by the argmax, and what has no ``fit``, such as the address of a service, need not
+        be a scikit-learn estimator. Several, by name, are audited on the same records; the first
+        is what the others' perturbation is measured from. A name is any text or object, shown as
+        its text; what a terminal, a file or a picture cannot hold of it stands there as an escape
+        such as ``\x00``.
     X_mem, X_non : records
         Records that trained the target, and records that it never saw, alike otherwise.
     y_mem, y_non : array-like of shape (n,)
@@ -74,7 +75,10 @@ def audit(
         "quick": a few seconds; "standard": all attacks on answers, adaptive ones included;
         "full": also quantile regression, and LiRA, RMIA, shadow models and mislabeled canaries,
         which train models of the target's kind (with its defense). Attacks of one's own are given
-        as a list or by name.
+        as a list or by name, unfitted; what they say they need (`ScoreAttack`) is prepared as for
+        a suite: repeated queries, variants of the records, the target's kind of model for
+        ``LiRAAttack()`` and the like, a seed where they have none. An attack that cannot be run
+        is a result with the reason, ``not_run``.
     n_jobs : int or None, default=None
         Attacks run at once, through joblib and whatever backend it is set to. The figures do not
         depend on it.
@@ -98,7 +102,9 @@ def audit(
     Raises
     ------
     ValueError
-        If sides are empty, differ in columns, or hold labels that the target does not know.
+        If sides are empty, differ in columns, or hold labels that the target does not know; if
+        the target's confidences are not probability vectors, one column for each class; if no
+        attack can be run.
     TypeError
         If the target has no ``predict_proba``.
 
