@@ -1,4 +1,6 @@
-"""Seeds for the estimators inside an estimator."""
+"""Seeds and keys for the estimators inside an estimator."""
+
+from sklearn_aeppt._output_defense import OutputDefense
 
 
 def seed_unseeded(estimator, rng):
@@ -10,11 +12,17 @@ def seed_unseeded(estimator, rng):
 
 
 def reseed(estimator, rng):
-    """Give a new seed to every ``random_state`` of `estimator`; return `estimator`.
+    """Give a new seed to every ``random_state`` and a new key to every defense; return `estimator`.
 
-    For shadow models: a seed that the target's owner chose is not the adversary's to know.
+    For shadow models: neither the seed nor the key that the target's owner chose is the
+    adversary's to know. A key of None gets one too, so that `rng` fixes the shadow models.
     """
-    return _set_seeds(estimator, rng, keep=lambda value: False)
+    _set_seeds(estimator, rng, keep=lambda value: False)
+    inside = {"": estimator, **{f"{k}__": v for k, v in estimator.get_params(deep=True).items()}}
+    for path, one in sorted(inside.items(), key=lambda item: item[0]):
+        if isinstance(one, OutputDefense) and hasattr(one, "key"):
+            estimator.set_params(**{f"{path}key": rng.bytes(32)})
+    return estimator
 
 
 def _set_seeds(estimator, rng, keep):

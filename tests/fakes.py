@@ -19,10 +19,12 @@ class AnswerKeyedEqualizedClassifier(EqualizedClassifier):
     different records with equal undefended answers share their draws.
     """
 
-    secret = b"known to the defender alone"
+    def _fit_draws(self, estimator, sides):
+        super()._fit_draws(estimator, sides)
+        self._grid = None  # variants are answered as they come
 
-    def _draws(self, proba, records, n):
-        return uniform_from_seeds(keyed_seeds(proba, self.secret, decimals=6), n)
+    def _draws(self, proba, records, estimator):
+        return uniform_from_seeds(keyed_seeds(proba, self._key, decimals=6), self.n_draws)
 
 
 def keyed_seeds(proba, key, decimals):

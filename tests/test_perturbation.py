@@ -10,10 +10,8 @@ from sklearn_aeppt._output_defense import to_simplex
 from sklearn_aeppt._perturbation import (
     AnalyticGradient,
     AutogradGradient,
-    keyed_seeds,
     logit_gradient,
     perturb_block,
-    uniform_from_seeds,
 )
 
 K = 11
@@ -101,29 +99,6 @@ def test_input_is_left_alone_and_iterations_are_shown(proba):
     assert len(seen) == 5
     torch.testing.assert_close(seen[0], p)
     torch.testing.assert_close(seen[-1], q)
-
-
-def test_draws_are_uniform_and_fixed_by_key_and_row():
-    p = np.random.default_rng(0).dirichlet(np.ones(5), 4000)
-    seeds = keyed_seeds(p, b"k" * 32)
-    draws = uniform_from_seeds(seeds, 50)
-    assert draws.dtype == np.float32 and draws.min() >= 0 and draws.max() < 1
-    assert abs(draws.mean() - 0.5) < 4 * np.sqrt(1 / 12 / draws.size)
-    assert np.abs(np.corrcoef(draws[:, :10].T) - np.eye(10)).max() < 0.08
-    np.testing.assert_array_equal(
-        draws[7:9], uniform_from_seeds(keyed_seeds(p[7:9], b"k" * 32), 50)
-    )
-    assert (keyed_seeds(p, b"j" * 32) != seeds).mean() > 0.999
-
-
-def test_noise_of_a_slightly_varied_answer_is_the_same():
-    p = np.full((1, 4), 0.25)
-    varied = p + 1e-5 * np.array([[1, -1, 1, -1]])
-    np.testing.assert_array_equal(keyed_seeds(p, b"key"), keyed_seeds(varied, b"key"))
-    negative_zero = np.array([[1.0, -0.0]])
-    np.testing.assert_array_equal(
-        keyed_seeds(negative_zero, b"key"), keyed_seeds(abs(negative_zero), b"key")
-    )
 
 
 def test_crossing_rows_go_back_along_the_segment():

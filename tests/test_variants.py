@@ -274,10 +274,10 @@ def attacked(location, attack, *, target=None, seeds=(0,), cost="log_loss", **ho
     model, X, y, members, others, asked, (known, scored) = location
     if target is None:
         target = [
-            AnswerKeyedEqualizedClassifier(model, cost=cost, random_state=seed) for seed in seeds
+            AnswerKeyedEqualizedClassifier(model, cost=cost, key=bytes([seed]) * 32, random_state=0)
+            for seed in seeds
         ]
-        for seed, one in zip(seeds, target):
-            one.secret = bytes([seed])
+        for one in target:
             one.fit(X[members], X[others], y_mem=y[members], y_non=y[others])
     view = query(target, X[asked], y[asked], random_state=0, **how)
     member = np.arange(len(asked)) < len(members)

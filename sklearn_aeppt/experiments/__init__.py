@@ -17,6 +17,7 @@ from sklearn_aeppt._saving import write_text, writing
 EXPERIMENTS = {
     "adaptive": "AEPPT under the paper's attacker and under adaptive ones",
     "attacks": "our black-box attacks beside those of two toolboxes",
+    "bound": "how often the bound on the advantage fails, on models whose outputs have atoms",
     "control": "where nothing leaks: false alarms, and what the equalized defense changes",
     "defenses": "every defense, judged by the strongest attacker that retrains",
     "dp": "defended answers beside models trained with differential privacy (Opacus)",

@@ -1,5 +1,6 @@
 """Overfit networks on real or made-up records, for the experiments."""
 
+import hashlib
 import warnings
 import zipfile
 import zlib
@@ -15,6 +16,14 @@ from sklearn_aeppt._records import number_records
 
 #: The paper's AlexNet for images of 32 by 32.
 ALEXNET = {"architecture": "alexnet", "activation": "relu", "lr": 0.001, "batch_size": 64}
+
+
+def key_from(*parts):
+    """Return 32 bytes that follow from a seed and the like: figures that anyone can make again.
+
+    For experiments only: whoever knows such a key can undo the defense.
+    """
+    return hashlib.sha256(repr(parts).encode()).digest()
 
 
 def made_up(rng, n):

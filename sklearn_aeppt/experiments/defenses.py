@@ -23,7 +23,7 @@ from sklearn_aeppt.defenses import (
     TemperatureClassifier,
     TopKClassifier,
 )
-from sklearn_aeppt.experiments._data import ALEXNET, images, made_up, tables
+from sklearn_aeppt.experiments._data import ALEXNET, images, key_from, made_up, tables
 from sklearn_aeppt.experiments.protection import summary
 from sklearn_aeppt.metrics import (
     expected_calibration_error,
@@ -37,9 +37,10 @@ LONG_ALEXNET = {**ALEXNET, "max_epochs": 60}
 
 def output_defenses(model, seed):
     """Return name -> unfitted defense of the fitted `model`."""
+    keyed = {"key": key_from("defenses", seed), "random_state": seed}
     return {
-        "AEPPT, auto": AEPPTClassifier(model, random_state=seed),
-        "MemGuard": MemGuardClassifier(model, random_state=seed),
+        "AEPPT, auto": AEPPTClassifier(model, **keyed),
+        "MemGuard": MemGuardClassifier(model, **keyed),
         "rounding, 3 decimals": RoundingClassifier(model, decimals=3),
         "rounding, 2 decimals": RoundingClassifier(model, decimals=2),
         "rounding, 1 decimal": RoundingClassifier(model, decimals=1),
@@ -161,7 +162,7 @@ def play(name, s, X, y, is_member, net, defenses=output_defenses, trained=True):
     for title, defense in defenses(model, s).items():
         defense.fit(X[fitted], y[fitted], is_member=is_member[fitted])
         start = time.perf_counter()
-        defense.perturb(plain["proba"])
+        defense.perturb(plain["proba"], X[judged])
         seconds = time.perf_counter() - start
         out.append(judge(title, query(defense, X[judged], y[judged]), plain, fixed, pred, seconds))
     for title, other_model in (trained_defenses(net) if trained else {}).items():

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.attacks import query
-from sklearn_aeppt.experiments._data import games
+from sklearn_aeppt.experiments._data import games, key_from
 from sklearn_aeppt.experiments.defenses import retrained, usefulness
 from sklearn_aeppt.experiments.protection import summary
 from sklearn_aeppt.metrics import label_only_floor
@@ -87,10 +87,11 @@ def run(scale="paper", seed=0, data=None):
         others = np.flatnonzero(~is_member)
         seen, unseen = train_test_split(others, test_size=0.5, random_state=s)
         fitted, judged = (np.r_[np.flatnonzero(is_member), half] for half in (seen, unseen))
+        keyed = {"key": key_from("dp", s), "random_state": s}
         shown = {
             "undefended network": model,
-            "AEPPT": AEPPTClassifier(model, random_state=s),
-            "equalized": EqualizedClassifier(model, random_state=s),
+            "AEPPT": AEPPTClassifier(model, **keyed),
+            "equalized": EqualizedClassifier(model, **keyed),
         }
         for defense in list(shown.values())[1:]:
             defense.fit(X[fitted], y[fitted], is_member=is_member[fitted])

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._output_defense import OutputDefense
 from sklearn_aeppt.datasets import make_purchase
-from sklearn_aeppt.experiments._data import ALEXNET, images, made_up, open_arrays, tables
+from sklearn_aeppt.experiments._data import ALEXNET, images, key_from, made_up, open_arrays, tables
 from sklearn_aeppt.experiments.defenses import LONG_ALEXNET, draw, output_defenses, play_all
 
 MEMBERS = {"location30": 1500, "walmart37": 6000}
@@ -35,7 +35,8 @@ class _ConstantClassifier(OutputDefense):
 
 def defenses(model, seed):
     """Return name -> unfitted defense of the fitted `model`."""
-    others, equalized = output_defenses(model, seed), {"random_state": seed}
+    others = output_defenses(model, seed)
+    equalized = {"key": key_from("equalized", seed), "random_state": seed}
     return {
         **{name: others[name] for name in OTHERS},
         "constant per label": _ConstantClassifier(model),

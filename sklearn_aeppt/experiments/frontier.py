@@ -4,7 +4,7 @@ import numpy as np
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.displays import TradeoffDisplay
-from sklearn_aeppt.experiments._data import made_up, tables
+from sklearn_aeppt.experiments._data import key_from, made_up, tables
 from sklearn_aeppt.experiments.defenses import draw, play
 from sklearn_aeppt.experiments.equalized import defenses
 from sklearn_aeppt.networks import NetworkClassifier
@@ -54,6 +54,6 @@ def family(model, seed):
         del found[title]
         for delta in DELTAS:
             found[f"{title} (delta {delta:g})"] = EqualizedClassifier(
-                model, cost=cost, delta=delta, random_state=seed
+                model, cost=cost, delta=delta, key=key_from("frontier", seed), random_state=seed
             )
     return found

@@ -5,7 +5,7 @@ import numpy as np
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._output_defense import OutputDefense
-from sklearn_aeppt.experiments._data import made_up, tables
+from sklearn_aeppt.experiments._data import key_from, made_up, tables
 from sklearn_aeppt.experiments.defenses import draw, play_all
 
 
@@ -57,5 +57,5 @@ def in_rounds(model, seed):
             )
             for n in (1, 2, 4, 8)
         },
-        "equalized": EqualizedClassifier(model, random_state=seed),
+        "equalized": EqualizedClassifier(model, key=key_from("rounds", seed), random_state=seed),
     }
