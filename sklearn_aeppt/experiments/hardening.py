@@ -47,7 +47,7 @@ def run(scale="paper", seed=0):
 
 
 class Given:
-    """A model whose records are the confidences that it gives them, so that draws belong to them."""
+    """A model whose records are its confidences, so that draws belong to something."""
 
     def __init__(self, n_classes):
         self.classes_ = np.arange(n_classes)
