@@ -18,6 +18,7 @@ from sklearn_aeppt._records import RecordRows
 ROWS_AT_ONCE, NUMBERS_AT_ONCE = 2**13, 2**24
 
 
+@np.errstate(under="ignore")  # what is nearly nothing may become nothing
 def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     """Ask a target for its answers on records, as a black-box adversary does.
 
@@ -164,6 +165,7 @@ def label_index(classes, y):
     return index
 
 
+@np.errstate(under="ignore")
 def read_view(attack, X, *, reset):
     """Return `X` as the pair (proba, label) that an attack works on.
 

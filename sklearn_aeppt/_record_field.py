@@ -67,7 +67,8 @@ class RecordField:
         varies = width > 0
         self.low_ = low
         self.per_range_ = np.divide(1, width, out=np.zeros_like(width), where=varies)
-        self.length_ = LENGTH * near_distance([self._scaled(side, 1.0) for side in numbers])
+        self.scale_ = self.per_range_
+        self.length_ = LENGTH * near_distance([self._scaled(side, 1) for side in numbers])
         directions = rng.standard_normal((len(low), n_cosines)) / (2 * np.pi * self.length_)
         # whole weights of about 32, so that float32 holds each sum; wide records need float64
         for self.levels_, self.dtype_ in ((1024, "f4"), (256, "f4"), (64, "f4"), (1024, "f8")):
@@ -77,20 +78,18 @@ class RecordField:
             if 2 * self.levels_ * np.abs(weights).sum(axis=0).max() < 2**24:
                 break
         self.weights_ = weights.astype(self.dtype_)
+        self.scale_ = self.per_range_ * np.float32(self.levels_)
         return self
 
     def __call__(self, estimator, X):
         """Return float64 numbers in (0, 1) of each record, shape (n, n_draws)."""
         numbers, others = read_numbers(estimator, X)
         n = numbers.shape[0] if others is None else len(others)
-        blocks = [
-            self._draw(
-                None if numbers is None else numbers[start : start + BLOCK],
-                None if others is None else others[start : start + BLOCK],
-            )
-            for start in range(0, n, BLOCK)
-        ]
-        return np.concatenate(blocks) if blocks else np.empty((0, self.n_draws))
+        draws = np.empty((n, self.n_draws))
+        for start in range(0, n, BLOCK):
+            rows = slice(start, start + BLOCK)
+            draws[rows] = self._draw(*(a if a is None else a[rows] for a in (numbers, others)))
+        return draws
 
     def _draw(self, numbers, others):
         n = numbers.shape[0] if others is None else len(others)
@@ -110,13 +109,11 @@ class RecordField:
     def _sums(self, numbers):
         """Return the whole-numbered sums of levels times weights, shape (n, cosines)."""
         if sparse.issparse(numbers):
-            at_zero = self._scaled(np.zeros((1, numbers.shape[1]), np.float32), self.levels_)
-            at_zero = np.rint(at_zero)
-            apart = numbers.copy()
-            columns = apart.indices
-            level = (apart.data - self.low_[columns]) * (self.per_range_[columns] * self.levels_)
-            level = np.rint(self._clipped(level, self.levels_))
-            apart.data = (level - at_zero[0, columns]).astype(self.dtype_)
+            columns = numbers.indices
+            at_zero = np.rint(_clip(-self.low_ * self.scale_, self.levels_))
+            level = (numbers.data - self.low_[columns]) * self.scale_[columns]
+            apart = numbers.astype(self.dtype_)
+            apart.data[:] = np.rint(_clip(level, self.levels_)) - at_zero[columns]
             return apart @ self.weights_ + at_zero.astype(self.dtype_) @ self.weights_
         levels = self._scaled(numbers, self.levels_)
         return np.rint(levels, out=levels).astype(self.dtype_, copy=False) @ self.weights_
@@ -124,16 +121,20 @@ class RecordField:
     def _scaled(self, numbers, levels):
         """Return numbers from 0 to `levels` over the fitted range; beyond it, its ends."""
         if sparse.issparse(numbers):  # for distances, which no shift changes
-            return numbers @ sparse.diags_array(self.per_range_ * np.float32(levels))
+            return numbers @ sparse.diags_array(self.scale_)
         scaled = np.subtract(numbers, self.low_)
-        scaled *= self.per_range_ * np.float32(levels)
-        return self._clipped(scaled, levels)
+        scaled *= self.scale_
+        return _clip(scaled, levels)
 
-    @staticmethod
-    def _clipped(scaled, levels):
-        np.clip(scaled, 0, levels, out=scaled)
-        scaled[np.isnan(scaled)] = -levels  # a missing value is a place of its own
-        return scaled
+
+def _clip(scaled, levels):
+    """Clip in place to what the levels go to; a missing value is a place of its own."""
+    np.minimum(scaled, levels, out=scaled)
+    np.maximum(scaled, 0, out=scaled)
+    total = scaled.sum()
+    if total != total:
+        scaled[np.isnan(scaled)] = -levels
+    return scaled
 
 
 def near_distance(sides):

@@ -63,7 +63,7 @@ def as_numbers(X):
         return None
     if X.dtype.kind not in "biuf":
         return None
-    return _float32(X.reshape(len(X), -1))
+    return _float32(X.reshape(len(X), int(np.prod(X.shape[1:]))))
 
 
 def _float32(X):

@@ -40,6 +40,7 @@ class LogitAttack(ScoreAttack):
         return np.column_stack([1 - member, member])
 
 
+@np.errstate(under="ignore")  # the float below zero is a denormal
 def best_threshold(score, member):
     """Return the threshold t for which ``score > t`` has the best balanced accuracy.
 

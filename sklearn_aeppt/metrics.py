@@ -397,6 +397,11 @@ def bootstrap_interval(
     """
     y = _as_membership(y)
     score = _as_score(y, score)
+    if min(y.sum(), (~y).sum()) < 2:
+        raise ValueError(
+            f"y has {y.sum()} members and {(~y).sum()} non-members: give at least two of each, to "
+            "draw from."
+        )
 
     def statistic(members, non_members):
         drawn_y = np.arange(len(members) + len(non_members)) < len(members)

@@ -5,6 +5,7 @@ import os
 import warnings
 from copy import deepcopy
 from functools import cache
+from io import BytesIO
 from itertools import pairwise
 from numbers import Integral, Real
 from pathlib import Path
@@ -445,19 +446,16 @@ class _Resume(Callback):
 
     def _read(self, device):
         """Return what the file holds; None of a damaged one, which the next epoch overwrites."""
-        with self.file.open("rb") as file:
-            start = file.read(4)
-        if not ZIP_START.startswith(start):  # an empty file is a damaged one
+        content = self.file.read_bytes()
+        if not ZIP_START.startswith(content[:4]):  # an empty file is a damaged one
             raise ValueError(
                 f"checkpoint={self.file}: the file of that name is no checkpoint. Delete it or "
                 "choose another name."
             )
         try:
-            state = torch.load(self.file, map_location=device, weights_only=True)
+            state = torch.load(BytesIO(content), map_location=device, weights_only=True)
             if set(state) != {"key", "module", "optimizer", "history", "draws"}:
                 raise ValueError(f"it holds {sorted(map(str, state))}")
-        except OSError:  # the disk's, not the file's
-            raise
         except Exception as error:  # a damaged archive fails in torch in any way
             reason = str(error).partition("\n")[0]
             warnings.warn(

@@ -17,10 +17,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, metrics
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt.attacks import (
+    AveragingAttack,
     BoostingAttack,
     FlipAttack,
     ForestAttack,
     GapAttack,
+    LabelOnlyAttack,
     MIMAttack,
     RoundingAttack,
     ThresholdAttack,
@@ -238,6 +240,103 @@ def test_hard_any_target_can_be_audited(p, y):
             assert "record(s) left" in str(e)
             return
     assert report.verdict
+
+
+def odd_tables(n_classes, n, dtype):
+    """Yield confidences at the ends of what a floating-point type can hold."""
+    one = np.zeros((n, n_classes), dtype)
+    one[:, 0] = 1
+    yield one
+    yield np.eye(n_classes, dtype=dtype)[np.arange(n) % n_classes]
+    yield np.full((n, n_classes), 1 / n_classes, dtype)
+    yield np.maximum(one, np.finfo(dtype).smallest_subnormal)
+    yield np.random.default_rng(0).dirichlet(np.full(n_classes, 0.3), n).astype(dtype)
+
+
+SIDES = [(1, 1), (1, 5), (5, 1), (12, 12)]
+strict = pytest.mark.parametrize("n_mem, n_non", SIDES)
+kinds = pytest.mark.parametrize("dtype", [np.float16, np.float64, np.longdouble])
+
+
+@kinds
+@strict
+@pytest.mark.parametrize("name", sorted(DEFENSES))
+def test_defenses_work_on_next_to_nothing_and_raise_no_floating_point_error(
+    name, n_mem, n_non, dtype
+):
+    is_member = np.arange(n_mem + n_non) < n_mem
+    for n_classes in (1, 3):
+        for p in odd_tables(n_classes, n_mem + n_non, dtype):
+            y = np.roll(p.argmax(axis=1), 1)
+            with np.errstate(all="raise"):
+                defense = DEFENSES[name](Answers(np.arange(n_classes)))
+                defense.fit(p, y, is_member=is_member)
+                shown = defense.predict_proba(p)
+                assert np.isfinite(defense.perturb(p)).all()
+                defense.predict_log_proba(p)
+            assert np.isfinite(shown).all() and shown.min() >= 0
+            assert np.abs(shown.sum(axis=1, dtype=np.float64) - 1).max() < 1e-3
+            np.testing.assert_array_equal(shown.argmax(axis=1), p.argmax(axis=1))
+
+
+STRICT_ATTACKS = {
+    "gap": GapAttack(),
+    **{s: ThresholdAttack(s) for s in ("confidence", "loss", "entropy", "modified_entropy")},
+    "flip": FlipAttack(ThresholdAttack("loss")),
+    "rounding": RoundingAttack(ThresholdAttack("entropy"), decimals=1),
+    "averaging": AveragingAttack(ThresholdAttack("loss"), n_queries=2),
+    "label only": LabelOnlyAttack(n_queries=2),
+}
+
+
+@kinds
+@strict
+@pytest.mark.parametrize("name", STRICT_ATTACKS)
+def test_attacks_work_on_next_to_nothing_and_raise_no_floating_point_error(
+    name, n_mem, n_non, dtype
+):
+    attack, is_member = STRICT_ATTACKS[name], np.arange(n_mem + n_non) < n_mem
+    for n_classes in (1, 3):
+        for p in odd_tables(n_classes, n_mem + n_non, dtype):
+            y = np.roll(p.argmax(axis=1), 1)
+            with np.errstate(all="raise"):
+                view = query(Answers(np.arange(n_classes)), p, y, n_queries=2)
+                attack.fit(view, is_member)
+                assert np.isfinite(attack.decision_function(view)).all()
+                attack.predict(view)
+
+
+@pytest.mark.filterwarnings("ignore:.*are few for f:sklearn.exceptions.UndefinedMetricWarning")
+@kinds
+@strict
+def test_metrics_work_on_next_to_nothing_or_say_what_is_missing(n_mem, n_non, dtype):
+    m = np.arange(n_mem + n_non) < n_mem
+    for n_classes in (1, 3):
+        for p in odd_tables(n_classes, n_mem + n_non, dtype):
+            y, pred, score = np.roll(p.argmax(axis=1), 1), p.argmax(axis=1), p.max(axis=1)
+            said = score > np.median(score)
+            with np.errstate(all="raise"):
+                found = [
+                    metrics.label_only_floor(y[m], pred[m], y[~m], pred[~m]),
+                    metrics.membership_advantage(m, said),
+                    metrics.tpr_at_fpr(m, score),
+                    metrics.tnr_at_fnr(m, score),
+                    *metrics.attack_accuracy_interval(m, said),
+                    *(metrics.perturbation_size(p, p[::-1], ord=o) for o in (1, 2, np.inf)),
+                    metrics.expected_calibration_error(y, p),
+                ]
+                metrics.per_class_report(y, m, said, score=score)
+                if min(n_mem, n_non) > 1:
+                    found.append(metrics.epsilon_lower_bound(m, score, random_state=0))
+            assert np.isfinite(found).all()
+            if min(n_mem, n_non) == 1:
+                advantage = metrics.membership_advantage
+                for refused in (
+                    lambda: metrics.epsilon_lower_bound(m, score),  # noqa: B023
+                    lambda: metrics.bootstrap_interval(advantage, m, said),  # noqa: B023
+                ):
+                    with pytest.raises(ValueError, match="at least two of each"):
+                        refused()
 
 
 @pytest.mark.parametrize("n_classes", [2, 5000])

@@ -76,8 +76,13 @@ OUTPUT = {
         {"other_classes": "template", "delta": 0.5, "n_bins": 2},
     ),
     "MemGuardClassifier": (
-        MemGuardClassifier(FOREST, defense_classifier=MIM, max_iter=5, random_state=0),
-        {"max_iter": 1, "epsilon": 0.1, "learning_rate": 2.0},
+        MemGuardClassifier(
+            FOREST,
+            defense_classifier=clone(MIM).set_params(max_epochs=20),
+            max_iter=40,
+            random_state=0,
+        ),
+        {"max_iter": 5, "epsilon": 0.5, "learning_rate": 1.0},
     ),
     "RoundingClassifier": (RoundingClassifier(FOREST, decimals=1), {"decimals": 3}),
     "TemperatureClassifier": (TemperatureClassifier(FOREST), {"temperature": 9.0}),
@@ -428,15 +433,22 @@ class Stop(KeyboardInterrupt):
 # an interrupt that falls into the end of an object's life is swallowed there, and sent again
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_thousand_refits_and_fifty_interrupted_ones_never_answer_with_less_protection():
+    model = GaussianNB().fit(X[MEMBER], Y[MEMBER])
     defense = EqualizedClassifier(
-        FOREST, cost="l1", other_classes="template", holdout_fraction=0, n_bins=3, random_state=0
+        model,
+        cost="l1",
+        other_classes="template",
+        holdout_fraction=0,
+        n_bins=3,
+        n_label_groups=1,
+        random_state=0,
     )
     whole = []
     for delta in (0.0, 0.05):
         fit(defense.set_params(delta=delta), "EqualizedClassifier")
         whole.append(defense.predict_proba(X))
     assert not np.array_equal(*whole)
-    bare, asked, refits, done = FOREST.predict_proba(X), [], [], threading.Event()
+    bare, asked, refits, done = model.predict_proba(X), [], [], threading.Event()
     least = min(np.abs(one - bare).sum() for one in whole)
 
     def ask():
@@ -444,6 +456,7 @@ def test_a_thousand_refits_and_fifty_interrupted_ones_never_answer_with_less_pro
             shown = defense.predict_proba(X)
             which = [i for i, one in enumerate(whole) if np.array_equal(shown, one)]
             asked.append(len(which) == 1 and np.abs(shown - bare).sum() >= least)
+            time.sleep(0.001)
 
     def refit(until):
         try:

@@ -36,10 +36,11 @@ def made_up(rng, n):
 @contextmanager
 def open_arrays(file):
     """Open an ``.npz`` file; what is wrong with it is said by its name."""
+    broken = (LookupError, TypeError, ValueError, EOFError, zlib.error, zipfile.BadZipFile)
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with Path(file).open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             yield arrays
-    except (ValueError, KeyError, IndexError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except broken as error:
         raise ValueError(
             f"{file} is damaged, or not what it should be ({error}): unpack or fetch it again."
         ) from error

@@ -1,5 +1,6 @@
 """The equalized defense asked cleverly: variants of a record, equal outputs, several keys."""
 
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ MODELS = {
 NOISES = {f"noise {scale:g}": GaussianNoise(scale) for scale in (1e-7, 1e-6, 1e-4, 1e-2)}
 FLIPS = {f"{n} bit{'s' * (n > 1)} flipped": BitFlips(n_flips=n) for n in (1, 2)}
 KEYS = "other keys"
-N_FITTED, N_SCORED = 1500, 600  # of members and of others; the others that are scored are new
+N_FITTED, N_SCORED = 1500, 500  # of members and of others; the others that are scored are new
 
 
 def run(scale="paper", seed=0, data=None, memory=None):
@@ -97,15 +98,15 @@ def play(name, seed, kind, data, smoke):
     counts = (2, 4, 8, 16) if kind == KEYS else (2, 32, 257)
     counts = counts[:2] if smoke else counts
     shown = {"undefended": model, **defended(model, sides, seed)}
+    rekey(shown.values(), seed, key=0)
     views = {key: [] for key in shown}
     rng = np.random.RandomState(seed)
     augment = {**NOISES, **FLIPS}.get(kind)
     for i in range(max(counts)):
-        if augment is None and i > 0:  # the same maps under another key
-            shown = {"undefended": model, **defended(model, sides, seed, key=i)}
+        if augment is None and i > 0:
+            rekey(shown.values(), seed, key=i)
         asked = scored if i == 0 or augment is None else augment(scored, rng)
         asked = np.asarray(asked, dtype=np.float32)
-        model.remember(asked)
         for key, one in shown.items():
             views[key].append(one.predict_proba(asked).astype(np.float32))
     rung = np.tile((np.arange(max(counts)) > 0).astype(np.int8), (len(label), 1))
@@ -133,31 +134,50 @@ def play(name, seed, kind, data, smoke):
     return rows
 
 
-def defended(model, sides, seed, key=0):
-    """Return name -> fitted defense; all that differs between keys is the key."""
+def defended(model, sides, seed):
+    """Return name -> fitted defense."""
     (members, y_mem), (others, y_non) = sides
-    secret = f"oracles, seed {seed}, key {key}".encode()
     return {
-        name: EqualizedClassifier(model, key=secret, random_state=seed, **params).fit(
+        name: EqualizedClassifier(model, random_state=seed, **params).fit(
             members, others, y_mem=y_mem, y_non=y_non
         )
         for name, params in VARIANTS.items()
     }
 
 
-class Remembering:
+def rekey(targets, seed, key):
+    """Give all defenses the field of one key, as a fit with that key does; maps stay as they are.
+
+    One field for all of them, since they were fitted on the same records: so it is asked once.
+    """
+    twins = [one._fitted_twin for one in targets if isinstance(one, EqualizedClassifier)]
+    field = copy(getattr(twins[0]._field, "function", twins[0]._field))
+    field.key = f"oracles, seed {seed}, key {key}".encode()
+    field = Remembered(field.fit(twins[0].estimator_, *twins[0].estimator_.fitted))
+    for twin in twins:
+        twin._field = field
+
+
+class Remembered:
+    """A function that is computed once for all who ask about the same array."""
+
+    def __init__(self, function):
+        self.function, self.asked, self.said = function, None, None
+
+    def __call__(self, *args):
+        """Return what the function says of the last argument."""
+        if self.asked is not args[-1]:
+            self.said = self.function(*args)
+            self.asked = args[-1]
+        return self.said
+
+
+class Model:
     """A fitted model that predicts once for all who ask the same array."""
 
-    def __init__(self, model):
-        self.model, self.classes_, self.last = model, model.classes_, (None, None)
-
-    def remember(self, X):
-        """Predict for an array that several are about to ask."""
-        self.last = X, self.model.predict_proba(X)
-
-    def predict_proba(self, X):
-        """Return the model's confidences."""
-        return self.last[1] if X is self.last[0] else self.model.predict_proba(X)
+    def __init__(self, model, fitted):
+        self.classes_, self.fitted = model.classes_, fitted
+        self.predict_proba = Remembered(model.predict_proba)
 
 
 def target(name, seed, data, smoke):
@@ -182,4 +202,4 @@ def target(name, seed, data, smoke):
     scored = np.concatenate([part[0][:n_scored], part[2][:n_scored]])
     sides = [(X[rows], y[rows]) for rows in part[:2]]
     label = np.searchsorted(model.classes_, y[scored]).astype(np.int64)
-    return Remembering(model), sides, X[scored], label, np.isin(scored, part[0])
+    return Model(model, [X for X, _ in sides]), sides, X[scored], label, np.isin(scored, part[0])
