@@ -32,7 +32,7 @@ SETTINGS: dict = {
     "rows equal": {"pairwise_delta": 0.0},
 }
 N_FITTED, N_FRESH = 800, 3000  # records on each side, and non-members that are new to the defense
-N_KEYS, N_CELLS = 8, 20
+N_DRAWN, N_CELLS = 8, 20
 
 
 def run(scale="paper", seed=0, memory=None):
@@ -45,8 +45,8 @@ def run(scale="paper", seed=0, memory=None):
     label, whether it is right, and nothing else ("labels"), one of twenty steps of the confidence
     ("outputs"), or how often the exact vector recurs ("equal outputs"). What they know comes from
     half of the outputs under this very key and the advantage from the other half, and the other way
-    round; or else ("other keys", steps of the confidence) from the same records, drawn anew eight
-    times, and the advantage from all outputs under this key.
+    round; or else ("other draws", steps of the confidence) from the same records with the draws of
+    others, eight times, and the advantage from all outputs under this key.
 
     The bound is violated where the greatest of these is above it.
     """
@@ -63,7 +63,16 @@ def run(scale="paper", seed=0, memory=None):
         delayed(memory.cache(play_some))(*job) for job in jobs
     )
     rows = [row for part in tqdm(played, desc="bound", total=len(jobs)) for row in part]
-    return {"violated": summary(rows), "runs": rows}
+    return tables(rows)
+
+
+def tables(rows):
+    """Return how often the bound was violated, and how far below it each repetition stayed."""
+    runs: dict = {}
+    for row in rows:
+        found = runs.setdefault(row["seed"], {"seed": row["seed"]})
+        found[row["data"]] = round(row["advantage_bound_"] - row["advantage, greatest"], 4)
+    return {"violated": summary(rows), "bound less greatest advantage": list(runs.values())}
 
 
 def summary(rows):
@@ -74,10 +83,9 @@ def summary(rows):
     out = []
     for data, runs in found.items():
         violated = sum(run["violated"] for run in runs)
-        out.append({"data": data, "repetitions": len(runs), "violated": violated})
-        out[-1] |= {
-            key: float(np.mean([run[key] for run in runs])) for key in runs[0] if "adv" in key
-        }
+        out.append({"data": data, "repetitions": len(runs), "violated": int(violated)})
+        means = [key for key in runs[0] if key not in ("data", "seed", "violated")]
+        out[-1] |= {key: float(np.mean([run[key] for run in runs])) for key in means}
         least = min(run["advantage_bound_"] - run["advantage, greatest"] for run in runs)
         out[-1]["least distance to the bound"] = least
     return out
@@ -113,9 +121,10 @@ def play(name, seed, kind=EqualizedClassifier):
             random_state=seed,
             **params,
         ).fit(members[0], others[0], y_mem=members[1], y_non=others[1])
+        rng = np.random.default_rng(seed)
         shown = defense.perturb(proba, X)
-        again = [defense.perturb(proba) for _ in range(N_KEYS)]
-        found = advantages(shown, again, y, is_member, np.random.default_rng(seed))
+        again = [defense.perturb(proba, rng.permutation(X)) for _ in range(N_DRAWN)]
+        found = advantages(shown, again, y, is_member, rng)
         greatest = max(found.values())
         bound = defense.advantage_bound_
         out.append(
@@ -179,7 +188,7 @@ def advantages(shown, again, y, is_member, rng):
         "labels": crossed(known),
         "outputs": crossed(by_confidence(shown)),
         "equal outputs": crossed(16 * known + recurs),
-        "other keys": advantage(
+        "other draws": advantage(
             often, np.tile(is_member, len(again)), by_confidence(shown), is_member
         ),
     }
