@@ -36,6 +36,7 @@ def group_labels(sides, n_groups, n_classes):
     group[order] = np.minimum(share * n_groups / max(scarcer.sum(), 1), n_groups - 1)
     # a group that lacks a side altogether joins its neighbor
     for g in range(group.max() + 1):
-        if any(np.bincount(group[s.label], minlength=g + 1)[g] == 0 for s in sides):
-            group[group == g] = g + 1 if g < group.max() else group[group < g].max(initial=g)
+        if any(not (group[s.label] == g).any() for s in sides):
+            below = group[group < g]
+            group[group == g] = g + 1 if g < group.max() else below.max() if len(below) else g
     return np.unique(group, return_inverse=True)[1]

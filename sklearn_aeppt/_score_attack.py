@@ -41,6 +41,11 @@ class LogitAttack(ScoreAttack):
 
 
 @np.errstate(under="ignore")  # the float below zero is a denormal
+def prior_logit(member):
+    """Return the logit of membership among known records: what to take off for equal sides."""
+    return float(np.log(np.sum(member == 1) / np.sum(member == 0)))
+
+
 def best_threshold(score, member):
     """Return the threshold t for which ``score > t`` has the best balanced accuracy.
 

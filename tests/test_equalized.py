@@ -12,6 +12,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._equalized import Side
+from sklearn_aeppt._label_groups import group_labels
 from sklearn_aeppt._other_classes import falling_order
 from sklearn_aeppt._transport import equalizing_map
 from sklearn_aeppt.attacks import BoostingAttack, MIMAttack, ThresholdAttack, query
@@ -267,6 +269,21 @@ def test_frontier_is_a_limit_that_the_defense_itself_keeps(overfit):
     assert (np.diff(limit["l1"]) <= 1e-9).all() and (np.diff(limit["excess"]) >= -1e-9).all()
     p = query(model, X)["proba"]
     assert perturbation_size(p, defense.perturb(p)) >= 0.95 * limit["l1"][0]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 6))
+def test_law_no_group_of_labels_lacks_a_side(seed, n_groups):
+    rng = np.random.default_rng(seed)
+    sides = []
+    for low, high in ((0, 4), (2, 6)):  # labels of one side only, at both ends of the order
+        label = rng.integers(low, high, size=rng.integers(1, 12))
+        top = 0.5 + label / 20 * rng.choice([-1, 1])
+        sides.append(Side(top, label, rng.random(len(label)) < 0.7, None))
+    group = group_labels(sides, n_groups, 6)
+    assert set(group) == set(range(group.max() + 1))
+    if set(sides[0].label) & set(sides[1].label) or n_groups == 1:
+        for side in sides:
+            assert set(group[side.label]) == set(group)
 
 
 @given(st.integers(0, 10**6), st.integers(2, 40))

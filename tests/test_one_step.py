@@ -27,6 +27,7 @@ from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
     AveragingAttack,
     BoostingAttack,
+    CollisionAttack,
     FlipAttack,
     ForestAttack,
     GapAttack,
@@ -39,6 +40,7 @@ from sklearn_aeppt.attacks import (
     ScoreAttack,
     ShadowAttack,
     ThresholdAttack,
+    VariantsAttack,
     best_threshold,
     check_membership,
     query,
@@ -107,6 +109,7 @@ ATTACKS = {
     ),
     "AveragingAttack": (AveragingAttack(ThresholdAttack(), n_queries=2), {"n_queries": 9}),
     "BoostingAttack": (BoostingAttack(n_confidences=2, max_iter=3), {"n_confidences": 1}),
+    "CollisionAttack": (CollisionAttack(random_state=0), {"decimals": (1,)}),
     "FlipAttack": (FlipAttack(ThresholdAttack("loss")), {"attack__statistic": "entropy"}),
     "ForestAttack": (
         ForestAttack(n_confidences=2, n_estimators=3, random_state=0),
@@ -131,6 +134,10 @@ ATTACKS = {
     "ShadowAttack": (
         ShadowAttack(GaussianNB(), ThresholdAttack(), n_shadow=2, random_state=0),
         {"attack__statistic": "entropy"},
+    ),
+    "VariantsAttack": (
+        VariantsAttack(3, max_iter=3, random_state=0),
+        {"labels_only": True, "n_queries": 9},
     ),
     "ThresholdAttack": (ThresholdAttack(), {"statistic": "entropy", "per_class": False}),
 }

@@ -89,13 +89,15 @@ def test_the_history_of_a_network_is_saved_too(fitted):
     assert loaded.history_[:, "train_loss"] == network.history_[:, "train_loss"]
 
 
-def test_a_network_from_a_gpu_loads_where_there_is_none(fitted, monkeypatch):
-    network, X = fitted["network"]
-    elsewhere = pickle.loads(pickle.dumps(network))
-    elsewhere._fitted_twin.set_params(device="cuda")
+@pytest.mark.parametrize("name", ["network", "AEPPT"])
+def test_a_network_from_a_gpu_loads_where_there_is_none(fitted, monkeypatch, name):
+    estimator, X = fitted[name]
+    elsewhere = pickle.loads(pickle.dumps(estimator))
+    for holder in (elsewhere, getattr(elsewhere, "substitute_", elsewhere)):
+        holder._fitted_twin.set_params(device="cuda")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     loaded = pickle.loads(pickle.dumps(elsewhere))
-    np.testing.assert_array_equal(loaded.predict_proba(X), network.predict_proba(X))
+    np.testing.assert_array_equal(loaded.predict_proba(X), estimator.predict_proba(X))
 
 
 def test_a_new_process_answers_alike(fitted, records, tmp_path):

@@ -64,12 +64,12 @@ class BoostingAttack(LearnedAttack):
             max_iter=self.max_iter,
             learning_rate=self.learning_rate,
             min_samples_leaf=min(20, max(1, n // 10)),
-            class_weight="balanced",
             random_state=self.random_state,
         )
 
     def _logit(self, features):
-        return self.estimator_.decision_function(features)
+        # not by class_weight: with weights, scikit-learn looks for the bins ten times as long
+        return self.estimator_.decision_function(features) - self._prior
 
     @property
     def n_iter_(self):

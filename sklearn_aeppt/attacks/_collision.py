@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._query import check_membership, read_view
 from sklearn_aeppt._records import number_records
-from sklearn_aeppt._score_attack import LogitAttack
+from sklearn_aeppt._score_attack import LogitAttack, prior_logit
 
 
 class CollisionAttack(LogitAttack):
@@ -87,10 +87,9 @@ class CollisionAttack(LogitAttack):
         learner = HistGradientBoostingClassifier(
             max_iter=50,
             min_samples_leaf=min(20, max(1, n_known // 10)),
-            class_weight="balanced",
             random_state=self._seed,
         ).fit(features[:n_known], member)
-        return learner.decision_function(features[n_known:])
+        return learner.decision_function(features[n_known:]) - prior_logit(member)
 
     def _features(self, proba, label):
         predicted = proba.argmax(axis=1)

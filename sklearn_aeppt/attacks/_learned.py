@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._query import check_membership, read_view
-from sklearn_aeppt._score_attack import LogitAttack
+from sklearn_aeppt._score_attack import LogitAttack, prior_logit
 from sklearn_aeppt.attacks._statistics import STATISTICS
 
 
@@ -23,6 +23,7 @@ class LearnedAttack(LogitAttack):
         features = self._see(X, reset=True)
         self.classes_, member = check_membership(y, len(features))
         self.estimator_ = self._learner(len(features)).fit(features, member)
+        self._prior = prior_logit(member)
         return self
 
     def decision_function(self, X):
