@@ -27,6 +27,11 @@ def _pixels(values, low, high):
 GRIDS = _two_values, _whole_numbers, _pixels
 
 
+def _is_on(grid, side, low, high):
+    """Return which columns lie on a grid, missing values aside."""
+    return ((side == grid(side, low, high)) | np.isnan(side)).all(axis=0)
+
+
 class RecordGrid:
     """The grid on which the columns of the fitted records lie, where they lie on one."""
 
@@ -45,12 +50,7 @@ class RecordGrid:
         low, high = (
             f.reduce([f.reduce(side, axis=0) for side in sides], axis=0) for f in (np.fmin, np.fmax)
         )
-        fits = [
-            np.all(
-                [(side == grid(side, low, high)) | np.isnan(side) for side in sides], axis=(0, 1)
-            )
-            for grid in GRIDS
-        ]
+        fits = [np.all([_is_on(grid, side, low, high) for side in sides], axis=0) for grid in GRIDS]
         on_one = np.flatnonzero(np.any(fits, axis=0))
         self.columns_ = on_one if numeric is None else numeric[on_one]
         self.kinds_ = np.argmax(fits, axis=0)[on_one]  # the first that fits

@@ -12,6 +12,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._groups import as_labels, as_written
+from sklearn_aeppt._one_step import as_fitted
 from sklearn_aeppt._text import picture_name
 from sklearn_aeppt.metrics import _as_membership, counts_at_thresholds, per_class_report
 
@@ -445,7 +446,7 @@ class IterationLossDisplay:
         display : IterationLossDisplay
         """
         check_is_fitted(defense)
-        loss = _loss_per_iteration(defense, defense.estimator_.predict_proba(X))
+        loss = _loss_per_iteration(defense, X)
         return cls.from_predictions(loss, membership, ax=ax, **kwargs)
 
     @classmethod
@@ -502,7 +503,8 @@ class IterationLossDisplay:
         return self
 
 
-def _loss_per_iteration(defense, proba):
+@as_fitted
+def _loss_per_iteration(defense, X):
     """Return the substitute's loss before and after each iteration, shape (max_iter + 1, n)."""
     import torch
     from torch.nn.functional import softplus
@@ -510,14 +512,16 @@ def _loss_per_iteration(defense, proba):
     from sklearn_aeppt._perturbation import AutogradGradient, perturb_block
 
     module = defense.substitute_.module_
-    p = torch.as_tensor(np.asarray(proba), dtype=torch.float32, device=defense.device)
+    proba = np.asarray(defense.estimator_.predict_proba(X))
+    draws = defense._draws(proba, X, defense.estimator_) if defense.n_draws else None
+    p = torch.as_tensor(proba, dtype=torch.float32, device=defense.device)
     label = p.argmax(dim=1)
     logits = []
     perturb_block(
         AutogradGradient(module),
         p,
         label,
-        torch.as_tensor(defense._draws(p.cpu().numpy()), device=defense.device),
+        torch.as_tensor(defense._steps(len(p), draws), device=defense.device),
         defense.step_size_,
         on_iteration=lambda q: logits.append(module(q, label)),
     )

@@ -30,11 +30,16 @@ from sklearn_aeppt.defenses import (
 )
 from sklearn_aeppt.networks import NetworkClassifier
 
+KEY = b"a key of the tests, known to all"  # checks that ask two fits for the same outputs need one
 quick = MIMAttack("substitute", max_epochs=2)
 ESTIMATORS = [
-    AEPPTClassifier(LogisticRegression(), step_size=1e-3, substitute=quick),
+    AEPPTClassifier(LogisticRegression(), step_size=1e-3, substitute=quick, key=KEY),
     AEPPTClassifier(
-        DecisionTreeClassifier(random_state=0), step_size=1e-3, substitute=quick, batch_size=7
+        DecisionTreeClassifier(random_state=0),
+        step_size=1e-3,
+        substitute=quick,
+        batch_size=7,
+        key=KEY,
     ),
     AEPPTClassifier(
         LogisticRegression(),
@@ -42,15 +47,20 @@ ESTIMATORS = [
         substitute=MIMAttack("mim1", max_epochs=2),
         query_noise="fresh",
     ),
-    AEPPTClassifier(LogisticRegression(), step_size="auto", substitute=quick, max_iter=3),
-    EqualizedClassifier(LogisticRegression()),
+    AEPPTClassifier(LogisticRegression(), step_size="auto", substitute=quick, max_iter=3, key=KEY),
+    EqualizedClassifier(LogisticRegression(), key=KEY),
     EqualizedClassifier(
-        LogisticRegression(), cost="l1", other_classes="rescaled", pairwise_delta=0.5, n_bins=4
+        LogisticRegression(),
+        cost="l1",
+        other_classes="rescaled",
+        pairwise_delta=0.5,
+        n_bins=4,
+        key=KEY,
     ),
     EqualizedClassifier(
-        LogisticRegression(), other_classes="template", delta=0.1, n_label_groups=2
+        LogisticRegression(), other_classes="template", delta=0.1, n_label_groups=2, key=KEY
     ),
-    MemGuardClassifier(LogisticRegression(), max_iter=3, defense_classifier=quick),
+    MemGuardClassifier(LogisticRegression(), max_iter=3, defense_classifier=quick, key=KEY),
     RoundingClassifier(LogisticRegression(), decimals=2),
     TopKClassifier(LogisticRegression(), k=1),
     TemperatureClassifier(LogisticRegression()),

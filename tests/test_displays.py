@@ -114,6 +114,9 @@ def test_iteration_loss_from_estimator(defended, overfit):
     logit = defended.substitute_.decision_function(query(defended.estimator_, X))
     np.testing.assert_allclose(display.loss[0], np.log1p(np.exp(-np.abs(logit))), atol=1e-5)
     assert (display.loss[0] <= np.log(2)).all()
+    # with the draws of these records, whatever else is asked about
+    again = IterationLossDisplay.from_estimator(defended, X[:40], member[:40])
+    np.testing.assert_allclose(again.loss, display.loss[:, :40], atol=1e-4)
     # the perturbation climbs it
     assert np.median(display.loss[-1]) > np.median(display.loss[0])
     np.testing.assert_allclose(

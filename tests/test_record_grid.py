@@ -28,7 +28,7 @@ def table():
 
 
 def test_grids_are_found_and_the_nearest_record_is_read(table):
-    grid = RecordGrid().fit(table[:50], table[50:])
+    grid = RecordGrid().fit(table[:40], table[40:])
     assert list(grid.columns_) == [0, 1, 2, 3, 4, 6]
     rows, moved = grid.nearest(table)
     assert len(rows) == 0 and moved is None
@@ -191,9 +191,13 @@ def test_noise_on_bits_does_not_show_how_the_model_changes(bits):
     asked, member = np.r_[X[:300], X[600:]], np.arange(600) < 300
     moved = asked + np.random.default_rng(1).normal(0, 0.05, asked.shape)
 
-    def change(target):
-        apart = np.abs(target.predict_proba(moved) - target.predict_proba(asked)).max(axis=1)
-        return max(roc_auc_score(member, apart), roc_auc_score(member, -apart))
+    def tells(score):
+        return max(roc_auc_score(member, score), roc_auc_score(member, -score))
 
-    assert change(model) > 0.68
-    assert change(defense) < 0.55
+    def change(target):
+        return np.abs(target.predict_proba(moved) - target.predict_proba(asked)).max(axis=1)
+
+    # output perturbation cannot hide that labels change
+    labels = tells((model.predict(moved) != model.predict(asked)).astype(float))
+    assert tells(change(model)) > labels + 0.08
+    assert tells(change(defense)) < labels + 0.03
