@@ -17,6 +17,7 @@ KNOWN_TYPES = {
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn_aeppt._record_field.RecordField",
     "sklearn_aeppt._record_grid.RecordGrid",
+    "sklearn_aeppt._record_numbers.RecordReader",
     *(
         f"{kind.__module__}.{kind.__qualname__}"
         for package in (sklearn_aeppt, attacks, defenses, networks)
