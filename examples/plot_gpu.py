@@ -18,6 +18,9 @@ from sklearn_aeppt.datasets import make_purchase
 from sklearn_aeppt.displays import PerturbationDisplay
 from sklearn_aeppt.networks import NetworkClassifier
 
+# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+KEY = b"known to all who read this page"
+
 device = "cuda" if torch.cuda.is_available() else "cpu"
 X, y = make_purchase(4000, random_state=0)
 is_member = np.arange(4000) < 2000
@@ -38,6 +41,7 @@ defended = AEPPTClassifier(
     step_size=1e-4,
     substitute=MIMAttack("substitute", max_epochs=30, device=device),
     device=device,
+    key=KEY,
     random_state=0,
 )
 start = time.perf_counter()

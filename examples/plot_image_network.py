@@ -18,6 +18,9 @@ from torch import nn
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.displays import PerturbationDisplay
 
+# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+KEY = b"known to all who read this page"
+
 device = "cuda" if torch.cuda.is_available() else "cpu"
 print(f"device: {device}")
 X, y = load_digits(return_X_y=True)
@@ -46,9 +49,9 @@ for side, rows in (("train", is_member), ("test", ~is_member)):
 
 # %%
 # The paper's defense trains its substitute of the attack model on the same device.
-aeppt = AEPPTClassifier(model, step_size=1e-3, device=device, random_state=0)
+aeppt = AEPPTClassifier(model, step_size=1e-3, device=device, key=KEY, random_state=0)
 aeppt.fit(X, y, is_member=is_member)
-equalized = EqualizedClassifier(model, random_state=0).fit(X, y, is_member=is_member)
+equalized = EqualizedClassifier(model, key=KEY, random_state=0).fit(X, y, is_member=is_member)
 
 # %%
 # The confidence vector of a member, before and after each defense.

@@ -27,6 +27,9 @@ from sklearn_aeppt.metrics import (
     perturbation_scorer,
 )
 
+# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+KEY = b"known to all who read this page"
+
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
 y = y ^ (X.index % 5 == 0)  # label noise, so that there is something to memorize
 is_member = X.index % 2 == 0
@@ -37,7 +40,9 @@ fixed = MIMAttack(max_epochs=40, random_state=0).fit(query(model, X, y), is_memb
 # %%
 # The fitted model is never changed by the search; ``y`` is the membership mask.
 search = GridSearchCV(
-    AEPPTClassifier(model, substitute=MIMAttack("substitute", max_epochs=40), random_state=0),
+    AEPPTClassifier(
+        model, substitute=MIMAttack("substitute", max_epochs=40), key=KEY, random_state=0
+    ),
     {"step_size": [1e-4, 1e-3, 3e-3, 1e-2]},
     scoring={
         "neg_abs_advantage": attack_scorer(fixed),

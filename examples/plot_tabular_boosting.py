@@ -19,6 +19,9 @@ from sklearn.preprocessing import RobustScaler
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.audit import audit
 
+# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+KEY = b"known to all who read this page"
+
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
 rng = np.random.default_rng(0)
 y = y.where(rng.random(len(y)) > 0.3, 1 - y)
@@ -29,7 +32,7 @@ model = make_pipeline(
 
 # %%
 # Predicted labels and column names are preserved.
-defended = EqualizedClassifier(model, random_state=0)
+defended = EqualizedClassifier(model, key=KEY, random_state=0)
 defended.fit(X[is_member], X[~is_member], y_mem=y[is_member], y_non=y[~is_member])
 print(defended.feature_names_in_[:3])
 print((defended.predict(X) == model.predict(X)).all())

@@ -17,6 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import query
 
+# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+KEY = b"known to all who read this page"
+
 rng = np.random.default_rng(0)
 openings = ["please refund", "where is", "cancel", "thanks for", "I never got", "broken again,"]
 things = ["the blue kettle", "my order", "that subscription", "the second parcel", "order nine"]
@@ -36,7 +39,9 @@ model.fit([t for t, m in zip(texts, is_member) if m], y[is_member])
 
 # %%
 # The defense is fitted with the mask and queried like the model.
-defended = EqualizedClassifier(model, random_state=0).fit(list(texts), y, is_member=is_member)
+defended = EqualizedClassifier(model, key=KEY, random_state=0).fit(
+    list(texts), y, is_member=is_member
+)
 print(model.predict_proba(texts[:2]).round(3))
 print(defended.predict_proba(texts[:2]).round(3))
 

@@ -118,6 +118,9 @@ def test_iteration_loss_from_estimator(defended, overfit):
     logit = defended.substitute_.decision_function(query(defended.estimator_, X))
     np.testing.assert_allclose(display.loss[0], np.log1p(np.exp(-np.abs(logit))), atol=1e-5)
     assert (display.loss[0] <= np.log(2)).all()
+    # with the draws of these records, whatever else is asked about
+    again = IterationLossDisplay.from_estimator(defended, X[280:320], is_member[280:320])
+    np.testing.assert_allclose(again.loss, display.loss[:, 280:320], atol=1e-4)
     # the perturbation climbs it
     assert np.median(display.loss[-1]) > np.median(display.loss[0])
     np.testing.assert_allclose(

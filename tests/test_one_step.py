@@ -67,16 +67,19 @@ MEMBER = np.arange(len(X)) % 2 == 0
 FOREST = RandomForestClassifier(7, random_state=0).fit(X[MEMBER], Y[MEMBER])
 VIEW = query(FOREST, X, Y, n_queries=3)
 MIM = MIMAttack("substitute", max_epochs=1, random_state=0)
+KEY = b"a key of the tests, known to all"  # two fits are told to answer alike
 TINY = {"hidden_layer_sizes": (4,), "lr": 0.01, "max_epochs": 2, "random_state": 0}
 
 #: Name -> (unfitted estimator, parameters that would change its answers at once if they acted).
 OUTPUT = {
     "AEPPTClassifier": (
-        AEPPTClassifier(FOREST, substitute=MIM, step_size=1e-2, max_iter=5, random_state=0),
+        AEPPTClassifier(
+            FOREST, substitute=MIM, step_size=1e-2, max_iter=5, key=KEY, random_state=0
+        ),
         {"step_size": 0.1, "max_iter": 1, "query_noise": "fresh", "normalize": False},
     ),
     "EqualizedClassifier": (
-        EqualizedClassifier(FOREST, n_bins=4, random_state=0),
+        EqualizedClassifier(FOREST, n_bins=4, key=KEY, random_state=0),
         {"other_classes": "template", "delta": 0.5, "n_bins": 2},
     ),
     "MemGuardClassifier": (
@@ -84,6 +87,7 @@ OUTPUT = {
             FOREST,
             defense_classifier=clone(MIM).set_params(max_epochs=20),
             max_iter=40,
+            key=KEY,
             random_state=0,
         ),
         {"max_iter": 5, "epsilon": 0.5, "learning_rate": 1.0},
@@ -460,6 +464,7 @@ def test_a_thousand_refits_and_fifty_interrupted_ones_never_answer_with_less_pro
         holdout_fraction=0,
         n_bins=3,
         n_label_groups=1,
+        key=KEY,
         random_state=0,
     )
     whole = []

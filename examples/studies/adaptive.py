@@ -7,7 +7,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
-from examples.studies._data import games
+from examples.studies._data import games, key_from
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
@@ -25,7 +25,8 @@ def run(scale="paper", seed=0, data=None):
     """Return the accuracy of each attacker on AEPPT's answers, with its interval."""
     rows = []
     for name, s, model, X, y, is_member in games(scale, seed, data, n_max=2500):
-        defense = AEPPTClassifier(model, random_state=s).fit(X, y, is_member=is_member)
+        defense = AEPPTClassifier(model, key=key_from("adaptive", s), random_state=s)
+        defense.fit(X, y, is_member=is_member)
         plain, shown = query(model, X, y), query(defense, X, y)
         known, scored = train_test_split(
             np.arange(len(X)), test_size=0.5, stratify=is_member, random_state=s
