@@ -80,8 +80,8 @@ def ask_labels(target, X, proba, *, source="target.predict(X)"):
         raise ValueError(f"{source} has {len(said)} labels for {_num_samples(X)} records.")
     label = find_labels(target.classes_, said)
     if (label < 0).any():
+        unknown = np.asarray(said)[label < 0].tolist()[0]
         raise ValueError(
-            f"{source} returns {np.asarray(said)[label < 0].tolist()[0]!r}, which is not in classes_: fix "
-            "the model first."
+            f"{source} returns {unknown!r}, which is not in classes_: fix the model first."
         )
     return label
