@@ -5,7 +5,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from sklearn_aeppt import EqualizedClassifier, _bins
+from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt.defenses import _bins
 
 # Odd constants of the splitmix64 generator (Steele, Lea, Flood 2014).
 GAMMA, MIX1, MIX2 = (

@@ -181,10 +181,10 @@ def fit(estimator, name, *, again=False):
 
 def answers(estimator, name):
     """Return all that the estimator answers, by method."""
-    asked = {"perturb": VIEW["proba"]}
+    asked = {"perturb": (VIEW["proba"], X)}  # draws belong to the records
     rest = VIEW[:60] if name in ATTACKS else X
     return {
-        method: getattr(estimator, method)(asked.get(method, rest))
+        method: getattr(estimator, method)(*asked.get(method, (rest,)))
         for method in ANSWERS
         if hasattr(estimator, method)
     }
