@@ -530,7 +530,7 @@ def test_bad_records(overfit, aeppt):
 
 def test_bad_confidences_to_perturb(defended):
     for proba, message in (
-        (np.full((2, 3), 1 / 3), "proba has 3 columns, but the defense was fitted on 4 classes"),
+        (np.full((2, 3), 1 / 3), "proba has 3 columns for 4 classes"),
         (np.full(4, 0.25), "shape"),
         (np.zeros((0, 4)), "neither empty"),
         (np.full((2, 4), 0.3), "do not sum to one"),

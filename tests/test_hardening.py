@@ -330,7 +330,7 @@ def test_metrics_work_on_next_to_nothing_or_say_what_is_missing(n_mem, n_non, dt
                     *(metrics.perturbation_size(p, p[::-1], ord=o) for o in (1, 2, np.inf)),
                     metrics.expected_calibration_error(y, p),
                 ]
-                metrics.per_class_report(y, m, said, score=score)
+                metrics.per_class_report(y, m, said, y_score=score)
                 if min(n_mem, n_non) > 1:
                     found.append(metrics.epsilon_lower_bound(m, score, random_state=0))
             assert np.isfinite(found).all()

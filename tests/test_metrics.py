@@ -539,8 +539,8 @@ def test_every_public_name_is_found_and_no_other():
     assert dir(metrics) == metrics.__all__ == sorted(metrics.MODULES)
     for name in metrics.__all__:
         assert getattr(metrics, name).__module__ == f"{metrics.__name__}.{metrics.MODULES[name]}"
-    with pytest.raises(AttributeError, match="has no attribute 'aeppt_refit'"):
-        getattr(metrics, "aeppt_refit")  # noqa: B009
+    with pytest.raises(AttributeError, match="has no attribute 'paper_rule'"):
+        getattr(metrics, "paper_rule")  # noqa: B009
 
 
 def test_metrics_know_neither_attacks_nor_torch_at_import():

@@ -22,6 +22,8 @@ from sklearn.utils.validation import check_is_fitted
 
 pytest.importorskip("torch")
 
+import torch
+
 import sklearn_aeppt
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, attacks, defenses, networks
 from sklearn_aeppt._one_step import ANSWERS
@@ -181,10 +183,10 @@ def fit(estimator, name, *, again=False):
 
 def answers(estimator, name):
     """Return all that the estimator answers, by method."""
-    asked = {"perturb": (VIEW["proba"], X)}  # draws belong to the records
-    rest = VIEW[:60] if name in ATTACKS else X
+    asked = {"perturb": (VIEW["proba"], X)}  # with the records that the draws belong to
+    rest = (VIEW[:60] if name in ATTACKS else X,)
     return {
-        method: getattr(estimator, method)(*asked.get(method, (rest,)))
+        method: getattr(estimator, method)(*asked.get(method, rest))
         for method in ANSWERS
         if hasattr(estimator, method)
     }
@@ -192,6 +194,13 @@ def answers(estimator, name):
 
 def alike(some, others):
     return some.keys() == others.keys() and all(np.array_equal(some[k], others[k]) for k in some)
+
+
+@pytest.fixture(autouse=True)
+def gradients_stay_on():
+    """An interrupt that falls into torch's own switch of gradients leaves them off for all."""
+    yield
+    torch.set_grad_enabled(True)
 
 
 @pytest.fixture(scope="module")
