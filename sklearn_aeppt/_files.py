@@ -69,20 +69,34 @@ def load_model(path, *, trust=False):
         return skops_io.load(path, trusted=unknown)
 
 
+class _NoTorch:
+    """Finder to whom torch is not installed.
+
+    Not ``sys.modules["torch"] = None``: scikit-learn's array checks take what stands there for the
+    module.
+    """
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        """Refuse torch, and leave the rest to the other finders."""
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"{name} is not looked for now", name=name)
+
+
 def import_skops():
     """Return ``skops.io``; importing it does not import torch where nothing has done so yet.
 
     skops looks through every module of scikit-learn, one of which imports torch where it is
     installed: seconds and hundreds of megabytes that a model without a network does not need.
     """
-    hide = "torch" not in sys.modules
-    if hide:
-        sys.modules["torch"] = None  # an import of it fails, as if it were not installed
+    hidden = _NoTorch() if "torch" not in sys.modules else None
+    if hidden is not None:
+        sys.meta_path.insert(0, hidden)
     try:
         import skops.io
     finally:
-        if hide:
-            del sys.modules["torch"]
+        if hidden is not None:
+            sys.meta_path.remove(hidden)
     return skops.io
 
 

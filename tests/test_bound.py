@@ -8,13 +8,13 @@ import pytest
 from fakes import AnswerKeyedEqualizedClassifier
 
 from examples.studies import bound
-from sklearn_aeppt.__main__ import main
+from examples.studies.__main__ import main
 
 RESULT = Path(__file__).resolve().parents[1] / "docs" / "results" / "bound.json"
 
 
 def test_the_experiment_at_a_small_scale(tmp_path):
-    assert main(["experiment", "bound", "--scale", "smoke", "--out", str(tmp_path)]) == 0
+    assert main(["bound", "--scale", "smoke", "--out", str(tmp_path)]) == 0
     tables = json.loads((tmp_path / "bound.json").read_text())["tables"]
     violated, below = tables["violated"], tables["bound less greatest advantage"]
     assert {row["data"] for row in violated} == {
