@@ -147,7 +147,7 @@ def _network(file):
 def _picture(file):
     views = {"undefended": {"proba": np.eye(4)}}
     keys = [("undefended",) * 2, ("undefended", "AEPPT"), ("AEPPT",) * 2, ("equalized",) * 2]
-    draw(file, views, np.arange(4) < 2, dict.fromkeys(keys, (2, 4)), 0.5)
+    draw(file, views, np.arange(4) < 2, dict.fromkeys(keys, (2, 4)), 0.5, "MIMAttack")
 
 
 @pytest.mark.parametrize("kind", ["json", "html", "comparison", "checkpoint", "picture"])
@@ -384,7 +384,7 @@ def test_nothing_is_written_or_said_in_clear_beside_the_results(iris, tmp_path, 
     memory = joblib.Memory(str(tmp_path / "cache"), verbose=10)
     audit(model, *sides, {"a secret name": secret}, memory=memory, random_state=0)
     view, member = query(model, X, y), np.arange(len(X)) % 2 == 0
-    options = {"n_shadow": 4, "memory": memory, "random_state": 0}
+    options = {"n_shadow_models": 4, "memory": memory, "random_state": 0}
     LiRAAttack(GaussianNB(var_smoothing=0.00123456), **options).fit(view, member)
     notes = [f for f in (tmp_path / "cache").rglob("*") if f.is_file() and f.suffix != ".pkl"]
     assert {"metadata.json"} <= {f.name for f in notes}

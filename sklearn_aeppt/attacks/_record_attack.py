@@ -39,7 +39,7 @@ class ShadowModels:
         """Whether the kind of model is still to be given."""
         return self.estimator is None
 
-    def take_estimator(self, estimator):
+    def _take_estimator(self, estimator):
         """Train models like this unfitted one, where none was given; return self."""
         if self.estimator is None:
             self.estimator = estimator

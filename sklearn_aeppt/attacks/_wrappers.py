@@ -51,10 +51,10 @@ class WrapperAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         _of_the_attack, ("learns_undefended", "labels_only", "adaptive")
     )
 
-    def take_estimator(self, estimator):
+    def _take_estimator(self, estimator):
         """Give the attack inside the kind of model to train, where it lacks one; return self."""
         if traits_of(self.attack).lacks_estimator:
-            self.attack = clone(self.attack).take_estimator(estimator)
+            self.attack = clone(self.attack)._take_estimator(estimator)
         return self
 
     def fit(self, X, y):

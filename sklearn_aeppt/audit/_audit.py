@@ -245,7 +245,7 @@ def _obstacle(contender, views, template):
     if reason is None and contender.traits.lacks_estimator:
         if template is None:
             return "it trains models of the target's kind, and this target cannot be trained again"
-        contender.attack.take_estimator(template)
+        contender.attack._take_estimator(template)
     if reason is None and contender.if_repeats_differ and not views.repeats_differ():
         return "a repeated query gets the same output: there is nothing to average"
     return reason
