@@ -1,13 +1,13 @@
 """
-A convolutional network, on a GPU where there is one
-====================================================
+A convolutional network, on a GPU if available
+==============================================
 
-Any skorch classifier is a scikit-learn estimator, so it is wrapped as it is. ``device`` moves the
-network, and the defender's, to a GPU.
+A skorch classifier is a scikit-learn estimator, so it is wrapped without changes. ``device`` moves
+both the network and the defender's substitute to a GPU.
 """
 
 # %%
-# A small network on images of 8 by 8 pixels, trained far too long.
+# A small network on images of 8 by 8 pixels, deliberately overtrained.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from torch import nn
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.displays import PerturbationDisplay
+
+# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+KEY = b"known to all who read this page"
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
 print(f"device: {device}")
@@ -42,21 +45,21 @@ model = NeuralNetClassifier(
     max_epochs=40, train_split=None, verbose=0, device=device,
 ).fit(X[is_member], y[is_member])  # fmt: skip
 for side, rows in (("train", is_member), ("test", ~is_member)):
-    print(f"{side} accuracy {model.score(X[rows], y[rows]):.1%}")
+    print(f"{side} accuracy {100 * model.score(X[rows], y[rows]):.1f} %")
 
 # %%
-# The paper's defense learns its substitute of an attacker on the same device.
-aeppt = AEPPTClassifier(model, step_size=1e-3, device=device, random_state=0)
+# The paper's defense trains its substitute of the attack model on the same device.
+aeppt = AEPPTClassifier(model, step_size=1e-3, device=device, key=KEY, random_state=0)
 aeppt.fit(X, y, is_member=is_member)
-equalized = EqualizedClassifier(model, random_state=0).fit(X, y, is_member=is_member)
+equalized = EqualizedClassifier(model, key=KEY, random_state=0).fit(X, y, is_member=is_member)
 
 # %%
-# One answer to a member, before and after.
+# The confidence vector of a member, before and after each defense.
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 record = X[is_member][:1]
 for ax, (name, defense) in zip(axes, {"AEPPT": aeppt, "equalized": equalized}.items()):
-    shown = PerturbationDisplay.from_predictions(
+    display = PerturbationDisplay.from_predictions(
         model.predict_proba(record), defense.predict_proba(record), ax=ax
     )
-    shown.ax_.set_title(name)
+    display.ax_.set_title(name)
 plt.show()

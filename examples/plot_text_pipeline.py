@@ -1,13 +1,13 @@
 """
-Texts
-=====
+Text classification
+===================
 
-Texts are one-dimensional records, so both sides go into one list, with a mask of the members.
+Texts are one-dimensional records, so members and non-members go into one list, with a boolean mask.
 """
 
 # %%
-# Short messages of two kinds, made up from a few phrases. A linear model on word pairs knows them
-# by heart.
+# Short synthetic messages of two kinds, composed of a few phrases. A linear model on word n-grams
+# memorizes them.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -17,6 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import query
 
+# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+KEY = b"known to all who read this page"
+
 rng = np.random.default_rng(0)
 openings = ["please refund", "where is", "cancel", "thanks for", "I never got", "broken again,"]
 things = ["the blue kettle", "my order", "that subscription", "the second parcel", "order nine"]
@@ -25,7 +28,7 @@ words = np.array(["soon", "late", "never", "still", "maybe", "twice", "again", "
 
 def message():
     opening, thing = rng.choice(openings), rng.choice(things)
-    return f"{opening} {thing} {' '.join(rng.choice(words, 4))}", opening in openings[:3]
+    return f"{opening} {thing} {' '.join(rng.choice(words, 6))}", opening in openings[:3]
 
 
 texts, y = zip(*(message() for _ in range(3000)))
@@ -35,13 +38,16 @@ model = make_pipeline(TfidfVectorizer(ngram_range=(1, 3)), LogisticRegression(C=
 model.fit([t for t, m in zip(texts, is_member) if m], y[is_member])
 
 # %%
-# The defense is fitted with the mask and asked like the model.
-defended = EqualizedClassifier(model, random_state=0).fit(list(texts), y, is_member=is_member)
+# The defense is fitted with the mask and queried like the model.
+defended = EqualizedClassifier(model, key=KEY, random_state=0).fit(
+    list(texts), y, is_member=is_member
+)
 print(model.predict_proba(texts[:2]).round(3))
 print(defended.predict_proba(texts[:2]).round(3))
 
 # %%
-# Confidences of right answers for members and non-members: apart, then alike.
+# Confidences of correct predictions for members and non-members: different without the defense, the
+# same with it.
 right = model.predict(texts) == y
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained", sharey=True)
 for ax, (name, target) in zip(axes, {"undefended": model, "equalized": defended}.items()):
@@ -50,5 +56,5 @@ for ax, (name, target) in zip(axes, {"undefended": model, "equalized": defended}
         ax.ecdf(top[rows & right], label=side)
     ax.set_xlabel(f"Top confidence, {name}")
     ax.legend()
-axes[0].set_ylabel("Share of the right answers below")
+axes[0].set_ylabel("Cumulative share of correct predictions")
 plt.show()

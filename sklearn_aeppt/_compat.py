@@ -3,6 +3,9 @@
 # `__sklearn_clone__` must end in the ordinary clone of everything but a fitted estimator.
 from sklearn.base import _clone_parametrized as clone_parametrized
 
+# Scorers that need the records and not only predictions; what makes scorers gives no other way in.
+from sklearn.metrics._scorer import _BaseScorer as BaseScorer
+
 # Parameters of estimators in a list of (name, estimator), as scikit-learn's own ensembles.
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 
@@ -10,4 +13,10 @@ from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_n_features as check_n_features
 
-__all__ = ["BaseComposition", "check_feature_names", "check_n_features", "clone_parametrized"]
+__all__ = [
+    "BaseComposition",
+    "BaseScorer",
+    "check_feature_names",
+    "check_n_features",
+    "clone_parametrized",
+]

@@ -16,6 +16,7 @@ KNOWN_TYPES = {
     "sklearn.utils._bunch.Bunch",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn_aeppt._record_field.RecordField",
+    "sklearn_aeppt._record_numbers.RecordReader",
     "sklearn_aeppt.defenses._record_grid.RecordGrid",
     "sklearn_aeppt.networks.NetworkClassifier",
     # by name: importing them all would import torch

@@ -41,10 +41,15 @@ def draw_key(key):
     Raises
     ------
     ValueError
-        If `key` is shorter than 16 bytes.
+        If `key` is not bytes, or shorter than 16.
     """
     if key is None:
         return secrets.token_bytes(32)
+    if not isinstance(key, (bytes, bytearray)):
+        raise ValueError(
+            f"key is of type {type(key).__name__}, not bytes: give secrets.token_bytes(32) or the "
+            "like, or None for a new key from the operating system."
+        )
     if len(key) < MIN_KEY_BYTES:
         raise ValueError(
             f"key has {len(key)} bytes, which can be guessed: give at least {MIN_KEY_BYTES}, such "

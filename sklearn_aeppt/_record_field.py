@@ -19,7 +19,7 @@ from scipy.special import ndtr
 from sklearn.neighbors import NearestNeighbors
 
 from sklearn_aeppt._keyed_noise import generator, keyed_seeds, sub_key, uniform_from_seeds
-from sklearn_aeppt._record_numbers import read_numbers
+from sklearn_aeppt._record_numbers import RecordReader
 
 #: Share of the near distances between records at which a record's numbers become another's.
 LENGTH = 0.5
@@ -30,6 +30,8 @@ BLOCK = 1024  # records at a time, so that what is computed of them stays in a c
 TABLE_BITS = 12
 _ANGLES = 2 * np.pi * np.arange(2**TABLE_BITS) / 2**TABLE_BITS
 _COSINE = np.rint(np.cos(_ANGLES) * 2**20)  # whole: their sum does not depend on its order
+# infinite and missing values are expected, and so is what is too small or too large for a float32
+_quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")
 
 
 class RecordField:
@@ -52,9 +54,11 @@ class RecordField:
         self.key = key
         self.n_draws = n_draws
 
+    @_quiet
     def fit(self, estimator, X_mem, X_non):
         """Measure ranges and distances on the fitted records; return self."""
-        numbers = [read_numbers(estimator, X)[0] for X in (X_mem, X_non)]
+        self.reader_ = RecordReader().fit(estimator, (X_mem, X_non))
+        numbers = [self.reader_(estimator, X)[0] for X in (X_mem, X_non)]
         self.widths_ = [COSINES[0]] + [COSINES[1]] * (self.n_draws - 1)
         n_cosines, rng = sum(self.widths_), generator(self.key, "field")
         self.offset_ = rng.integers(2**32, size=n_cosines)
@@ -81,9 +85,10 @@ class RecordField:
         self.scale_ = self.per_range_ * np.float32(self.levels_)
         return self
 
+    @_quiet
     def __call__(self, estimator, X):
         """Return float64 numbers in (0, 1) of each record, shape (n, n_draws)."""
-        numbers, others = read_numbers(estimator, X)
+        numbers, others = self.reader_(estimator, X)
         n = numbers.shape[0] if others is None else len(others)
         draws = np.empty((n, self.n_draws))
         for start in range(0, n, BLOCK):

@@ -8,51 +8,112 @@ from sklearn.pipeline import Pipeline
 from sklearn_aeppt._records import record_bytes
 
 
-def read_numbers(estimator, X):
-    """Return (numbers, others) of records as they are handed to `estimator`.
+class RecordReader:
+    """Reads records as numbers and bytes, in the way that the fitted ones can be read.
 
     Numeric tables, dense or sparse, stand for themselves. Others are taken as the wrapped
     pipeline sees them, by all of its steps but the last; without one, the numeric columns of a
-    frame are its numbers and the rest of each record is bytes.
-
-    Parameters
-    ----------
-    estimator : the wrapped classifier
-    X : records
-
-    Returns
-    -------
-    numbers : float32 ndarray or csr_array of shape (n, d), or None
-    others : list of n bytes, or None
+    frame are its numbers and the rest of each record is bytes. Which of these is decided by the
+    fitted records: a query may have lost its types (a column without any value, numbers as
+    objects), and is read like the others all the same.
     """
-    numbers = as_numbers(X)
-    if numbers is not None:
-        return numbers, None
+
+    def fit(self, estimator, sides):
+        """Decide by the tables `sides`; return self."""
+        sides = [as_pandas(X) for X in sides]
+        self.columns_ = None
+        self.steps_ = False
+        self.is_numeric_ = all(as_numbers(X) is not None for X in sides)
+        if self.is_numeric_:
+            return self
+        steps = steps_before(estimator)
+        if steps is not None:
+            self.steps_ = all(as_numbers(steps.transform(X)) is not None for X in sides)
+        if not self.steps_ and all(hasattr(X, "iloc") for X in sides):
+            self.columns_ = np.flatnonzero(np.all([are_numbers(X) for X in sides], axis=0))
+        return self
+
+    def __call__(self, estimator, X):
+        """Return (numbers, others) of records as they are handed to `estimator`.
+
+        Returns
+        -------
+        numbers : float32 ndarray or csr_array of shape (n, d), or None
+        others : list of n bytes, or None
+        """
+        X = as_pandas(X)
+        if self.is_numeric_:
+            return must_be_numbers(X), None
+        if self.steps_:
+            return must_be_numbers(steps_before(estimator).transform(X)), None
+        if self.columns_ is None or not len(self.columns_):
+            return None, record_bytes(X)
+        if not hasattr(X, "iloc"):
+            import pandas as pd
+
+            X = pd.DataFrame(X)
+        rest = np.setdiff1d(np.arange(X.shape[1]), self.columns_)
+        return must_be_numbers(X.iloc[:, self.columns_]), record_bytes(X.iloc[:, rest])
+
+
+def steps_before(estimator):
+    """Return the steps of a fitted pipeline before its last one, or None."""
     while isinstance(estimator, FrozenEstimator):
         estimator = estimator.estimator
-    if isinstance(estimator, Pipeline) and len(estimator) > 1:
-        numbers = as_numbers(estimator[:-1].transform(X))
-        if numbers is not None:
-            return numbers, None
-    if hasattr(X, "select_dtypes"):
-        numeric = X.select_dtypes(["number", "bool"])
-        if numeric.shape[1]:
-            rest = X.drop(columns=numeric.columns)
-            return _float32(numeric.to_numpy(np.float64, na_value=np.nan)), record_bytes(rest)
-    return None, record_bytes(X)
+    return estimator[:-1] if isinstance(estimator, Pipeline) and len(estimator) > 1 else None
+
+
+def as_pandas(X):
+    """Return frames of other kinds (polars, pyarrow) as those of pandas, the rest as it is."""
+    return X.to_pandas() if hasattr(X, "to_pandas") and not hasattr(X, "iloc") else X
+
+
+def are_numbers(X):
+    """Return which columns of a pandas frame hold numbers, a boolean array."""
+    return np.array([dtype.kind in "biuf" for dtype in _inferred(X).dtypes], dtype=bool)
+
+
+def _inferred(X):
+    """Return a frame whose columns of objects have a type, where all their values are of one."""
+    return X.infer_objects() if any(dtype.kind == "O" for dtype in X.dtypes) else X
+
+
+def must_be_numbers(X):
+    """Return `X`, of a kind that was read as numbers, as numbers; what is none is missing.
+
+    Raises
+    ------
+    ValueError
+        If it is no table of numbers at all.
+    """
+    numbers = as_numbers(X)
+    if numbers is None and hasattr(X, "iloc"):
+        import pandas as pd
+
+        numbers = as_numbers(X.apply(pd.to_numeric, errors="coerce"))
+    if numbers is None:
+        raise ValueError(
+            f"X is a {type(X).__name__} that holds no numbers, as the records did that the defense "
+            "was fitted on: give records of the same kind."
+        )
+    return numbers
 
 
 def as_numbers(X):
     """Return `X` as a float32 table of shape (n, d), dense or csr; None where it is not numeric."""
+    X = as_pandas(X)
     if sparse.issparse(X):
         X = sparse.csr_array(X)
-        return X.astype(np.float32) if X.dtype.kind in "biuf" else None
-    if hasattr(X, "to_pandas") and not hasattr(X, "iloc"):  # polars, pyarrow
-        X = X.to_pandas()
-    if hasattr(X, "iloc"):
-        if any(dtype.kind not in "biuf" for dtype in X.dtypes):
+        if X.dtype.kind not in "biuf":
             return None
-        return _float32(X.to_numpy(np.float64, na_value=np.nan))
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        return _float32(X)
+    if hasattr(X, "iloc"):
+        if not are_numbers(X).all():
+            return None
+        return _float32(_inferred(X).to_numpy(np.float64, na_value=np.nan))
     if isinstance(X, list) and X and isinstance(X[0], str):
         return None
     try:
@@ -67,5 +128,6 @@ def as_numbers(X):
 
 
 def _float32(X):
-    with np.errstate(over="ignore"):  # what float32 cannot hold lies beyond the range anyway
-        return np.ascontiguousarray(X, dtype=np.float32)
+    # what float32 cannot hold lies beyond the range, or is nothing
+    with np.errstate(over="ignore", under="ignore"):
+        return X.astype(np.float32) if sparse.issparse(X) else np.ascontiguousarray(X, dtype="f4")

@@ -1,4 +1,4 @@
-"""Seeds for the estimators inside an estimator."""
+"""Seeds and keys for the estimators inside an estimator."""
 
 
 def seed_unseeded(estimator, rng):
@@ -15,11 +15,17 @@ def seed_alike(estimator, seed):
 
 
 def reseed(estimator, rng):
-    """Give a new seed to every ``random_state`` of `estimator`; return `estimator`.
+    """Give a new seed to every ``random_state`` and a new key to every defense; return `estimator`.
 
-    For shadow models: a seed that the target's owner chose is not the adversary's to know.
+    For shadow models: neither the seed nor the key that the target's owner chose is the
+    adversary's to know. A key of None gets one too, so that `rng` fixes the shadow models.
     """
-    return _set_seeds(estimator, _drawn(rng), keep=lambda value: False)
+    _set_seeds(estimator, _drawn(rng), keep=lambda value: False)
+    params = sorted(estimator.get_params(deep=True).items(), key=lambda item: item[0])
+    for name, value in params:
+        if name.rpartition("__")[2] == "key" and isinstance(value, (bytes, type(None))):
+            estimator.set_params(**{name: rng.bytes(32)})
+    return estimator
 
 
 def _drawn(rng):

@@ -1,10 +1,12 @@
 """Broken defenses that attackers must find."""
 
 import hashlib
+from unittest.mock import patch
 
 import numpy as np
 
 from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt.defenses import _bins
 
 # Odd constants of the splitmix64 generator (Steele, Lea, Flood 2014).
 GAMMA, MIX1, MIX2 = (
@@ -16,8 +18,13 @@ class AnswerKeyedEqualizedClassifier(EqualizedClassifier):
     """Equalized confidences whose draws are a keyed hash of what they hide: an oracle.
 
     Variants with the same undefended answer get the same draws and others get fresh ones, and
-    different records with equal undefended answers share their draws.
+    different records with equal undefended answers share their draws. Its bins are as fine as the
+    quantiles are, up to a confidence of one.
     """
+
+    def _fit_group(self, *args):
+        with patch.multiple(_bins, WIDTH=0.0, LOG_ODDS_WIDTH=0.0, LAST_EDGE=1.0):
+            return super()._fit_group(*args)
 
     def _fit_draws(self, estimator, sides):
         super()._fit_draws(estimator, sides)

@@ -26,13 +26,19 @@ from sklearn_aeppt.defenses import (
     TopKClassifier,
 )
 
+KEY = b"a key of the tests, known to all"  # checks that ask two fits for the same outputs need one
 ESTIMATORS = [
-    EqualizedClassifier(LogisticRegression()),
+    EqualizedClassifier(LogisticRegression(), key=KEY),
     EqualizedClassifier(
-        LogisticRegression(), cost="l1", other_classes="rescaled", pairwise_delta=0.5, n_bins=4
+        LogisticRegression(),
+        cost="l1",
+        other_classes="rescaled",
+        pairwise_delta=0.5,
+        n_bins=4,
+        key=KEY,
     ),
     EqualizedClassifier(
-        LogisticRegression(), other_classes="template", delta=0.1, n_label_groups=2
+        LogisticRegression(), other_classes="template", delta=0.1, n_label_groups=2, key=KEY
     ),
     RoundingClassifier(LogisticRegression(), decimals=2),
     TopKClassifier(LogisticRegression(), k=1),
@@ -62,9 +68,13 @@ if torch is not None:
 
     quick = MIMAttack("substitute", max_epochs=2)
     ESTIMATORS += [
-        AEPPTClassifier(LogisticRegression(), step_size=1e-3, substitute=quick),
+        AEPPTClassifier(LogisticRegression(), step_size=1e-3, substitute=quick, key=KEY),
         AEPPTClassifier(
-            DecisionTreeClassifier(random_state=0), step_size=1e-3, substitute=quick, batch_size=7
+            DecisionTreeClassifier(random_state=0),
+            step_size=1e-3,
+            substitute=quick,
+            batch_size=7,
+            key=KEY,
         ),
         AEPPTClassifier(
             LogisticRegression(),
@@ -72,8 +82,10 @@ if torch is not None:
             substitute=MIMAttack("mim1", max_epochs=2),
             query_noise="fresh",
         ),
-        AEPPTClassifier(LogisticRegression(), step_size="auto", substitute=quick, max_iter=3),
-        MemGuardClassifier(LogisticRegression(), max_iter=3, defense_classifier=quick),
+        AEPPTClassifier(
+            LogisticRegression(), step_size="auto", substitute=quick, max_iter=3, key=KEY
+        ),
+        MemGuardClassifier(LogisticRegression(), max_iter=3, defense_classifier=quick, key=KEY),
         NetworkClassifier(hidden_layer_sizes=(16,), lr=0.02, max_epochs=60, weight_decay=1e-4),
         DropoutClassifier(0.1, hidden_layer_sizes=(32,), lr=0.02, max_epochs=60),
         AdversarialRegularizationClassifier(0.3, hidden_layer_sizes=(16,), lr=0.02, max_epochs=60),

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from sklearn_aeppt import displays
 from sklearn_aeppt.attacks import MIMAttack, query
 from sklearn_aeppt.displays import (
     ClassCdfDisplay,
@@ -28,9 +29,9 @@ def close_figures():
 
 @pytest.fixture(scope="module")
 def attack(overfit):
-    model, X, _, member = overfit
+    model, X, _, is_member = overfit
     attack = MIMAttack("substitute", max_epochs=10, random_state=0)
-    return attack.fit(query(model, X), member)
+    return attack.fit(query(model, X), is_member)
 
 
 def legend_overlaps_axes(ax):
@@ -39,10 +40,10 @@ def legend_overlaps_axes(ax):
 
 
 def test_roc_from_estimator_gets_scores_and_calls_from_predictions(attack, overfit):
-    model, X, _, member = overfit
+    model, X, _, is_member = overfit
     view = query(model, X)
-    one = MembershipRocDisplay.from_estimator(attack, view, member)
-    two = MembershipRocDisplay.from_predictions(member, attack.decision_function(view))
+    one = MembershipRocDisplay.from_estimator(attack, view, is_member)
+    two = MembershipRocDisplay.from_predictions(is_member, attack.decision_function(view))
     np.testing.assert_array_equal(one.fpr, two.fpr)
     np.testing.assert_array_equal(one.tpr, two.tpr)
     assert one.name == "MIMAttack" and two.name is None
@@ -74,11 +75,11 @@ def test_roc_axes():
 def test_class_cdf_shows_the_sorted_values():
     rng = np.random.default_rng(0)
     values, y = rng.random(300), np.repeat([5, 6, 7, 8, 9], [80, 70, 60, 50, 40])
-    member = rng.random(300) < 0.5
-    display = ClassCdfDisplay.from_predictions(values, y, member)
+    is_member = rng.random(300) < 0.5
+    display = ClassCdfDisplay.from_predictions(values, y, is_member)
     assert display.classes.tolist() == [5, 6, 7, 8]  # the four largest
     line = display.axes_[1].lines[0]
-    mine = np.sort(values[(y == 6) & member])
+    mine = np.sort(values[(y == 6) & is_member])
     x, share = line.get_data()
     np.testing.assert_array_equal(x[1:-1], mine)
     np.testing.assert_allclose(share[:-1], np.arange(len(mine) + 1) / len(mine))
@@ -87,39 +88,43 @@ def test_class_cdf_shows_the_sorted_values():
 
 
 def test_class_cdf_from_estimator(attack, overfit):
-    model, X, y, member = overfit
+    model, X, y, is_member = overfit
     _, ax = plt.subplots()
-    display = ClassCdfDisplay.from_estimator(model, X, y, member, classes=[2], ax=ax)
+    display = ClassCdfDisplay.from_estimator(model, X, y, is_member, classes=[2], ax=ax)
     top = query(model, X)["proba"].max(axis=1)
-    np.testing.assert_array_equal(display.members[0], np.sort(top[(y == 2) & member]))
+    np.testing.assert_array_equal(display.members[0], np.sort(top[(y == 2) & is_member]))
     assert ax.get_xlabel() == "Top confidence (probability), class 2"
-    display = ClassCdfDisplay.from_estimator(model, X, y, member, classes=[1, 0], attack=attack)
+    display = ClassCdfDisplay.from_estimator(model, X, y, is_member, classes=[1, 0], attack=attack)
     logit = attack.decision_function(query(model, X))
-    loss = np.log1p(np.exp(logit[(y == 1) & ~member]))
+    loss = np.log1p(np.exp(logit[(y == 1) & ~is_member]))
     np.testing.assert_allclose(display.non_members[0], np.sort(loss))
     assert "nats" in display.xlabel
 
 
 def test_class_cdf_errors():
-    values, y, member = np.arange(4.0), [0, 0, 1, 1], [1, 0, 1, 0]
+    values, y, is_member = np.arange(4.0), [0, 0, 1, 1], [1, 0, 1, 0]
     with pytest.raises(ValueError, match=r"classes=\[7\] have no records"):
-        ClassCdfDisplay.from_predictions(values, y, member, classes=[7])
+        ClassCdfDisplay.from_predictions(values, y, is_member, classes=[7])
     with pytest.raises(ValueError, match="1 axes for 2 classes"):
-        ClassCdfDisplay.from_predictions(values, y, member, ax=plt.subplots()[1])
+        ClassCdfDisplay.from_predictions(values, y, is_member, ax=plt.subplots()[1])
 
 
 def test_iteration_loss_from_estimator(defended, overfit):
-    _, X, _, member = overfit
-    display = IterationLossDisplay.from_estimator(defended, X, member)
+    _, X, _, is_member = overfit
+    display = IterationLossDisplay.from_estimator(defended, X, is_member)
+    np.testing.assert_array_equal(display.is_member, is_member)
     assert display.loss.shape == (defended.max_iter + 1, len(X))
     # before the first iteration: the substitute's loss against its own belief
     logit = defended.substitute_.decision_function(query(defended.estimator_, X))
     np.testing.assert_allclose(display.loss[0], np.log1p(np.exp(-np.abs(logit))), atol=1e-5)
     assert (display.loss[0] <= np.log(2)).all()
+    # with the draws of these records, whatever else is asked about
+    again = IterationLossDisplay.from_estimator(defended, X[280:320], is_member[280:320])
+    np.testing.assert_allclose(again.loss, display.loss[:, 280:320], atol=1e-4)
     # the perturbation climbs it
     assert np.median(display.loss[-1]) > np.median(display.loss[0])
     np.testing.assert_allclose(
-        display.lines_[0].get_ydata(), np.median(display.loss[:, member], axis=1), rtol=1e-6
+        display.lines_[0].get_ydata(), np.median(display.loss[:, is_member], axis=1), rtol=1e-6
     )
     assert not legend_overlaps_axes(display.ax_)
 
@@ -152,7 +157,7 @@ def test_perturbation_display_of_many_classes_and_errors():
     p = np.full((1, 100), 0.01)
     display = PerturbationDisplay.from_predictions(p, p)
     assert display.ax_.get_xlabel() == "Class (index of the column)"
-    with pytest.raises(ValueError, match="must be alike"):
+    with pytest.raises(ValueError, match="must have the same"):
         PerturbationDisplay.from_predictions(p, p[:, :50])
     with pytest.raises(ValueError, match="3 entries for 100 columns"):
         PerturbationDisplay.from_predictions(p, p, classes=[1, 2, 3])
@@ -199,3 +204,12 @@ def test_import_needs_no_matplotlib_and_plot_says_so():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "TradeoffDisplay.plot requires matplotlib" in out.stdout
+
+
+def test_every_public_name_is_found_and_no_other():
+    assert dir(displays) == displays.__all__ == sorted(displays.MODULES)
+    for name in displays.__all__:
+        module = f"{displays.__name__}.{displays.MODULES[name]}"
+        assert getattr(displays, name).__module__ == module
+    with pytest.raises(AttributeError, match="has no attribute 'RocDisplay'"):
+        getattr(displays, "RocDisplay")  # noqa: B009

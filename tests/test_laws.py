@@ -1,4 +1,7 @@
-"""Laws that hold for every table of confidences, each checked on many made-up ones."""
+"""Laws that hold for every table of confidences, each checked on many made-up ones.
+
+The records that the confidences belong to are the confidences themselves.
+"""
 
 import pickle
 
@@ -31,6 +34,7 @@ def fitted(n_classes, **params):
     defense = AEPPTClassifier(
         Given(n_classes),
         substitute=MIMAttack("substitute", max_epochs=10),
+        key=b"a key of the tests, known to all",
         random_state=0,
         **params,
     )
@@ -66,7 +70,7 @@ law = settings(max_examples=60, deadline=None)
 @law
 @given(p=tables())
 def test_law_shown_rows_are_probability_vectors(defenses, p):
-    shown = defenses[p.shape[1]].perturb(p)
+    shown = defenses[p.shape[1]].perturb(p, p)
     assert shown.shape == p.shape and shown.dtype == p.dtype
     assert shown.min() >= 0
     np.testing.assert_allclose(shown.sum(axis=1, dtype=np.float64), 1, atol=1e-6)
@@ -75,7 +79,7 @@ def test_law_shown_rows_are_probability_vectors(defenses, p):
 @law
 @given(p=tables())
 def test_law_the_argmax_is_kept_ties_included(defenses, p):
-    shown = defenses[p.shape[1]].perturb(p)
+    shown = defenses[p.shape[1]].perturb(p, p)
     np.testing.assert_array_equal(shown.argmax(axis=1), p.argmax(axis=1))
 
 
@@ -84,7 +88,7 @@ def test_law_the_argmax_is_kept_ties_included(defenses, p):
 def test_law_the_input_is_never_modified(defenses, p):
     before = p.copy()
     p.setflags(write=False)
-    defenses[p.shape[1]].perturb(p)
+    defenses[p.shape[1]].perturb(p, p)
     np.testing.assert_array_equal(p, before)
 
 
@@ -92,9 +96,9 @@ def test_law_the_input_is_never_modified(defenses, p):
 @given(p=tables(), size=st.integers(1, 10), data=st.data())
 def test_law_chunk_size_and_row_order_change_nothing(defenses, p, size, data):
     defense = defenses[p.shape[1]]
-    whole = defense.perturb(p)
+    whole = defense.perturb(p, p)
     order = np.array(data.draw(st.permutations(range(len(p)))))
-    in_chunks = in_blocks_of(size, defense).perturb(p[order])
+    in_chunks = in_blocks_of(size, defense).perturb(p[order], p[order])
     # a record alone is summed in another order: once in thousands of iterations a sign turns
     limit = 4 * defense.step_size if min(size, len(p) % size or size) == 1 else 1e-6
     np.testing.assert_allclose(in_chunks, whole[order], atol=limit)
@@ -102,18 +106,18 @@ def test_law_chunk_size_and_row_order_change_nothing(defenses, p, size, data):
 
 @law
 @given(p=tables())
-def test_law_the_same_seed_gives_the_same_answer(defenses, p):
+def test_law_the_same_key_gives_the_same_answer(defenses, p):
     k = p.shape[1]
     twin = fitted(k, step_size=defenses[k].step_size, max_iter=20)
-    np.testing.assert_array_equal(twin.perturb(p), defenses[k].perturb(p))
+    np.testing.assert_array_equal(twin.perturb(p, p), defenses[k].perturb(p, p))
 
 
 def test_law_chunks_change_nothing_at_scale():
     defense = fitted(100, step_size=1e-4)
     p = np.random.default_rng(1).dirichlet(np.full(100, 0.02), 3000).astype(np.float32)
-    whole = defense.perturb(p)
+    whole = defense.perturb(p, p)
     for size in (2, 7, 640):
-        np.testing.assert_allclose(in_blocks_of(size, defense).perturb(p), whole, atol=1e-6)
-    alone = np.concatenate([defense.perturb(row[None]) for row in p[:300]])
+        np.testing.assert_allclose(in_blocks_of(size, defense).perturb(p, p), whole, atol=1e-6)
+    alone = np.concatenate([defense.perturb(row[None], row[None]) for row in p[:300]])
     assert (np.abs(alone - whole[:300]).max(axis=1) > 1e-6).mean() < 0.02
     np.testing.assert_allclose(alone, whole[:300], atol=4e-4)

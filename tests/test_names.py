@@ -189,7 +189,7 @@ def test_groups_of_any_labels():
     rng = np.random.default_rng(0)
     code = np.repeat(np.arange(len(names)), 8)
     member, said = np.arange(len(code)) % 2 == 0, rng.random(len(code)) < 0.5
-    report = per_class_report([names[c] for c in code], member, said, score=rng.random(len(code)))
+    report = per_class_report([names[c] for c in code], member, said, y_score=rng.random(len(code)))
     assert len(pd.DataFrame(report)) == len(names)
     plain = per_class_report(code, member, said)
     key = lambda label: (type(label), as_text(label))  # noqa: E731

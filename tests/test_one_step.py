@@ -22,6 +22,8 @@ from sklearn.utils.validation import check_is_fitted
 
 pytest.importorskip("torch")
 
+import torch
+
 import sklearn_aeppt
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, attacks, defenses, networks
 from sklearn_aeppt._one_step import ANSWERS
@@ -67,16 +69,19 @@ MEMBER = np.arange(len(X)) % 2 == 0
 FOREST = RandomForestClassifier(7, random_state=0).fit(X[MEMBER], Y[MEMBER])
 VIEW = query(FOREST, X, Y, n_queries=3)
 MIM = MIMAttack("substitute", max_epochs=1, random_state=0)
+KEY = b"a key of the tests, known to all"  # two fits are told to answer alike
 TINY = {"hidden_layer_sizes": (4,), "lr": 0.01, "max_epochs": 2, "random_state": 0}
 
 #: Name -> (unfitted estimator, parameters that would change its answers at once if they acted).
 OUTPUT = {
     "AEPPTClassifier": (
-        AEPPTClassifier(FOREST, substitute=MIM, step_size=1e-2, max_iter=5, random_state=0),
+        AEPPTClassifier(
+            FOREST, substitute=MIM, step_size=1e-2, max_iter=5, key=KEY, random_state=0
+        ),
         {"step_size": 0.1, "max_iter": 1, "query_noise": "fresh", "normalize": False},
     ),
     "EqualizedClassifier": (
-        EqualizedClassifier(FOREST, n_bins=4, random_state=0),
+        EqualizedClassifier(FOREST, n_bins=4, key=KEY, random_state=0),
         {"other_classes": "template", "delta": 0.5, "n_bins": 2},
     ),
     "MemGuardClassifier": (
@@ -84,6 +89,7 @@ OUTPUT = {
             FOREST,
             defense_classifier=clone(MIM).set_params(max_epochs=20),
             max_iter=40,
+            key=KEY,
             random_state=0,
         ),
         {"max_iter": 5, "epsilon": 0.5, "learning_rate": 1.0},
@@ -177,10 +183,10 @@ def fit(estimator, name, *, again=False):
 
 def answers(estimator, name):
     """Return all that the estimator answers, by method."""
-    asked = {"perturb": VIEW["proba"]}
-    rest = VIEW[:60] if name in ATTACKS else X
+    asked = {"perturb": (VIEW["proba"], X)}  # with the records that the draws belong to
+    rest = (VIEW[:60] if name in ATTACKS else X,)
     return {
-        method: getattr(estimator, method)(asked.get(method, rest))
+        method: getattr(estimator, method)(*asked.get(method, rest))
         for method in ANSWERS
         if hasattr(estimator, method)
     }
@@ -188,6 +194,13 @@ def answers(estimator, name):
 
 def alike(some, others):
     return some.keys() == others.keys() and all(np.array_equal(some[k], others[k]) for k in some)
+
+
+@pytest.fixture(autouse=True)
+def gradients_stay_on():
+    """An interrupt that falls into torch's own switch of gradients leaves them off for all."""
+    yield
+    torch.set_grad_enabled(True)
 
 
 @pytest.fixture(scope="module")
@@ -460,6 +473,7 @@ def test_a_thousand_refits_and_fifty_interrupted_ones_never_answer_with_less_pro
         holdout_fraction=0,
         n_bins=3,
         n_label_groups=1,
+        key=KEY,
         random_state=0,
     )
     whole = []

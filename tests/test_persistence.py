@@ -199,7 +199,7 @@ def test_a_saved_network_that_was_changed_is_one_clear_error(fitted, tmp_path, m
     io = pytest.importorskip("skops.io")
     network, _ = fitted["network"]
     state = deepcopy(network.__getstate__())
-    TAMPERED[change](state)
+    TAMPERED[change](state["_fitted_twin"])
     with pytest.raises(ValueError, match="NetworkClassifier was not saved by this library, or cha"):
         NetworkClassifier().__setstate__(state)
     monkeypatch.setattr(NetworkClassifier, "__getstate__", lambda self: state)

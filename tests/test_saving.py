@@ -312,7 +312,7 @@ def test_a_changed_attack_is_run_again(iris, tmp_path):
 
     def auc(version):
         options = {"memory": str(tmp_path / "cache"), "random_state": 0}
-        return audit(model, *sides, [attack_of(version)], **options).rows[0]["auc"]
+        return audit(model, *sides, [attack_of(version)], **options).results[0]["auc"]
 
     try:
         assert auc(1) != auc(-1)

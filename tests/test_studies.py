@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from examples.studies import STUDIES
+from examples.studies import STUDIES, run_study
 from examples.studies.__main__ import main
 
 
@@ -65,3 +65,29 @@ def test_differential_privacy_beside_defended_answers(tmp_path):
     assert main(["dp", "--scale", "smoke", "--out", str(tmp_path)]) == 0
     rows = json.loads((tmp_path / "dp.json").read_text())["tables"]["runs"]
     assert all(row["strongest retrained"] <= row["bound on any attack"] <= 1 for row in rows)
+
+
+@pytest.mark.parametrize("name", ["equalized", "frontier", "records", "rounds"])
+def test_comparisons_of_defenses_run(name, tmp_path):
+    if name == "frontier":
+        pytest.importorskip("matplotlib")
+    tables = run_study(name, scale="smoke", out=tmp_path)["tables"]
+    assert all(
+        row["mean L1"] >= 0 and row["excess"] < 0.5 for row in tables["runs"] if "excess" in row
+    )
+    kept = [row["labels kept"] for row in tables["runs"] if "labels kept" in row]
+    assert all(share == 1 for share in kept)
+
+
+def test_many_queries_gain_nothing_where_all_rows_are_equal(tmp_path):
+    rows = run_study("queries", scale="smoke", out=tmp_path)["tables"]["runs"]
+    assert all(row["answers that differ when repeated"] == 0 for row in rows)
+    forest = {row["data"]: row for row in rows if row["data"].startswith("digits")}
+    equal = forest["digits, forest: rows equal, template"]
+    assert forest["digits, forest: none"]["gain"] > 0.1
+    assert equal["gain"] < 2 * equal["interval, half"]
+
+
+def test_a_study_says_what_it_does_not_take(tmp_path):
+    with pytest.raises(ValueError, match="'speed' takes no dataset"):
+        run_study("speed", scale="smoke", out=tmp_path, dataset="cifar100")

@@ -6,13 +6,18 @@ import pytest
 from fakes import AnswerKeyedEqualizedClassifier
 from scipy import sparse
 from sklearn.datasets import make_classification
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
+from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks import (
     AveragingAttack,
@@ -30,6 +35,7 @@ from sklearn_aeppt.attacks._collision import recurrence
 from sklearn_aeppt.attacks._variants import variant_features
 from sklearn_aeppt.metrics import membership_advantage
 
+KEY = b"a key of the tests, known to all"
 rng = np.random.RandomState
 
 
@@ -274,10 +280,10 @@ def attacked(location, attack, *, target=None, seeds=(0,), cost="log_loss", **ho
     model, X, y, members, others, asked, (known, scored) = location
     if target is None:
         target = [
-            AnswerKeyedEqualizedClassifier(model, cost=cost, random_state=seed) for seed in seeds
+            AnswerKeyedEqualizedClassifier(model, cost=cost, key=bytes([seed]) * 32, random_state=0)
+            for seed in seeds
         ]
-        for seed, one in zip(seeds, target):
-            one.secret = bytes([seed])
+        for one in target:
             one.fit(X[members], X[others], y_mem=y[members], y_non=y[others])
     view = query(target, X[asked], y[asked], random_state=0, **how)
     member = np.arange(len(asked)) < len(members)
@@ -313,6 +319,75 @@ def test_deployments_with_different_keys_average_the_map_away(location):
     assert attacked(location, attack, seeds=range(16), cost="l1") > 0.85
 
 
+# -- and those whose draws belong to the record
+
+
+@pytest.fixture(scope="module")
+def deployed(location):
+    """Cost -> the equalized defense as it is."""
+    model, X, y, members, others, *_ = location
+    return {
+        cost: EqualizedClassifier(model, cost=cost, key=KEY, random_state=0).fit(
+            X[members], X[others], y_mem=y[members], y_non=y[others]
+        )
+        for cost in ("auto", "l1")
+    }
+
+
+@pytest.mark.parametrize("cost", ["auto", "l1"])
+@pytest.mark.parametrize(("n_queries", "noise"), [(1, 0), (2, 1e-6), (33, 1e-4), (257, 1e-2)])
+def test_variants_tell_no_more_than_their_labels(location, deployed, cost, n_queries, noise):
+    """case 15: neither two answers, nor 32, nor 256 variants."""
+    _, X, y, members, _, asked, (known, scored) = location
+    how = {"n_queries": n_queries, "augment": GaussianNoise(noise)} if n_queries > 1 else {}
+    view = query(deployed[cost], X[asked], y[asked], random_state=0, **how)
+    member, auc = np.arange(len(asked)) < len(members), []
+    for labels_only in (False, True):
+        attack = VariantsAttack(n_queries, labels_only=labels_only, random_state=0)
+        score = attack.fit(view[known], member[known]).decision_function(view[scored])
+        auc.append(roc_auc_score(member[scored], score))
+    assert auc[0] < auc[1] + 0.03
+
+
+ATOMS = {
+    "extra trees": ExtraTreesClassifier(100, random_state=0),
+    "forest": RandomForestClassifier(100, random_state=0),
+    "forest, no bootstrap": RandomForestClassifier(100, bootstrap=False, random_state=0),
+    "boosting": HistGradientBoostingClassifier(max_iter=200, learning_rate=0.2, random_state=0),
+    "neighbors": KNeighborsClassifier(weights="distance"),
+}
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    return make_classification(
+        6000, 20, n_informative=10, n_classes=5, n_clusters_per_class=2, flip_y=0.05,
+        random_state=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ATOMS)
+def test_equal_outputs_stay_below_the_bound(name, blobs):
+    """case 16: a template and equal rows; counting equal vectors, by threshold and learned."""
+    X, y = blobs
+    model = ATOMS[name].fit(X[:2000], y[:2000])
+    defense = EqualizedClassifier(
+        model, pairwise_delta=0, other_classes="template", key=KEY, random_state=0
+    ).fit(X[:2000], X[2000:4000], y_mem=y[:2000], y_non=y[2000:4000])
+    asked = np.r_[:2000, 4000:6000]
+    shown, member = defense.predict_proba(X[asked]), asked < 2000
+    often = recurrence(shown)
+    levels = np.unique(often)[:, None]
+    counting = ((often[member] >= levels).mean(1) - (often[~member] >= levels).mean(1)).max()
+    view = query(defense, X[asked], y[asked])
+    said = cross_val_predict(CollisionAttack(random_state=0), view, member, cv=2)
+    learned = membership_advantage(member, said)
+    labels = VariantsAttack(1, labels_only=True, random_state=0)
+    labels = membership_advantage(member, cross_val_predict(labels, view, member, cv=2))
+    assert max(counting, learned) <= defense.advantage_bound_
+    assert max(counting, learned) < labels + 0.05
+
+
 @pytest.mark.parametrize(
     ("model", "advantage"),
     [
@@ -321,13 +396,10 @@ def test_deployments_with_different_keys_average_the_map_away(location):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_counting_names_members_of_models_whose_answers_have_atoms(model, advantage):
-    X, y = make_classification(
-        6000, 20, n_informative=10, n_classes=5, n_clusters_per_class=2, flip_y=0.05,
-        random_state=0,
-    )  # fmt: skip
+def test_counting_names_members_of_models_whose_answers_have_atoms(model, advantage, blobs):
+    X, y = blobs
     model.fit(X[:2000], y[:2000])
-    defense = AnswerKeyedEqualizedClassifier(model, random_state=0)
+    defense = AnswerKeyedEqualizedClassifier(model, key=KEY, random_state=0)
     defense.fit(X[:2000], X[2000:4000], y_mem=y[:2000], y_non=y[2000:4000])
     asked = np.r_[:2000, 4000:6000]
     view, member = query(defense, X[asked], y[asked]), asked < 2000

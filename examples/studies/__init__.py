@@ -8,6 +8,7 @@ from sklearn_aeppt.paper._experiments import find, run_experiment
 STUDIES = {
     "adaptive": "AEPPT under the paper's attacker and under adaptive ones",
     "attacks": "our black-box attacks beside those of two toolboxes",
+    "bound": "how often the bound on the advantage fails, on models whose outputs have atoms",
     "control": "where nothing leaks: false alarms, and what the equalized defense changes",
     "defenses": "every defense, judged by the strongest attacker that retrains",
     "dp": "defended answers beside models trained with differential privacy (Opacus)",

@@ -1,5 +1,6 @@
 """Overfit networks on real or made-up records, for the experiments."""
 
+import hashlib
 import warnings
 from pathlib import Path
 
@@ -10,6 +11,14 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt._records import number_records
 from sklearn_aeppt.paper._targets import open_arrays
+
+
+def key_from(*parts):
+    """Return 32 bytes that follow from a seed and the like: figures that anyone can make again.
+
+    For experiments only: whoever knows such a key can undo the defense.
+    """
+    return hashlib.sha256(repr(parts).encode()).digest()
 
 
 def made_up(rng, n):

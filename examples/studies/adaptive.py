@@ -7,7 +7,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
-from examples.studies._data import games
+from examples.studies._data import games, key_from
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
@@ -17,7 +17,7 @@ from sklearn_aeppt.attacks import (
     RoundingAttack,
     query,
 )
-from sklearn_aeppt.metrics import attack_accuracy_interval, label_only_floor
+from sklearn_aeppt.metrics import balanced_accuracy_interval, label_only_floor
 from sklearn_aeppt.paper._experiments import summary
 
 
@@ -25,7 +25,8 @@ def run(scale="paper", seed=0, data=None):
     """Return the accuracy of each attacker on AEPPT's answers, with its interval."""
     rows = []
     for name, s, model, X, y, is_member in games(scale, seed, data, n_max=2500):
-        defense = AEPPTClassifier(model, random_state=s).fit(X, y, is_member=is_member)
+        defense = AEPPTClassifier(model, key=key_from("adaptive", s), random_state=s)
+        defense.fit(X, y, is_member=is_member)
         plain, shown = query(model, X, y), query(defense, X, y)
         known, scored = train_test_split(
             np.arange(len(X)), test_size=0.5, stratify=is_member, random_state=s
@@ -55,7 +56,7 @@ def run(scale="paper", seed=0, data=None):
         for attacker, (attack, learned, asked) in tqdm(attackers.items(), desc=f"{name}, {s}"):
             attack.fit(learned[known], is_member[known])
             said = attack.predict(asked[scored])
-            low, high = attack_accuracy_interval(is_member[scored], said)
+            low, high = balanced_accuracy_interval(is_member[scored], said)
             rows.append(
                 {
                     "data": f"{name}: {attacker}",

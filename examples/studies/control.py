@@ -5,7 +5,7 @@ from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 from tqdm.auto import tqdm
 
-from examples.studies._data import made_up, tables
+from examples.studies._data import key_from, made_up, tables
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import query
 from sklearn_aeppt.audit import audit
@@ -51,7 +51,7 @@ def play(X, y, n, s):
     is_member = rng.permutation(len(y)) < len(y) // 2
     sides = X[is_member], y[is_member], X[~is_member], y[~is_member]
     report = audit(model, *sides, "quick", random_state=s)
-    defense = EqualizedClassifier(model, random_state=s)
+    defense = EqualizedClassifier(model, key=key_from("control", s), random_state=s)
     defense.fit(X, y, is_member=is_member)
     p = query(model, X)["proba"]
-    return report.leakage, perturbation_size(p, defense.perturb(p))
+    return report.leakage, perturbation_size(p, defense.perturb(p, X))

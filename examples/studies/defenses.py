@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
-from examples.studies._data import images, made_up, tables
+from examples.studies._data import images, key_from, made_up, tables
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._remember import open_memory, remembered
@@ -38,9 +38,10 @@ LONG_ALEXNET = {**ALEXNET, "max_epochs": 60}
 
 def output_defenses(model, seed):
     """Return name -> unfitted defense of the fitted `model`."""
+    keyed = {"key": key_from("defenses", seed), "random_state": seed}
     return {
-        "AEPPT, auto": AEPPTClassifier(model, random_state=seed),
-        "MemGuard": MemGuardClassifier(model, random_state=seed),
+        "AEPPT, auto": AEPPTClassifier(model, **keyed),
+        "MemGuard": MemGuardClassifier(model, **keyed),
         "rounding, 3 decimals": RoundingClassifier(model, decimals=3),
         "rounding, 2 decimals": RoundingClassifier(model, decimals=2),
         "rounding, 1 decimal": RoundingClassifier(model, decimals=1),
@@ -162,7 +163,7 @@ def play(name, s, X, y, is_member, net, defenses=output_defenses, trained=True):
     for title, defense in defenses(model, s).items():
         defense.fit(X[fitted], y[fitted], is_member=is_member[fitted])
         start = time.perf_counter()
-        defense.perturb(plain["proba"])
+        defense.perturb(plain["proba"], X[judged])
         seconds = time.perf_counter() - start
         out.append(judge(title, query(defense, X[judged], y[judged]), plain, fixed, pred, seconds))
     for title, other_model in (trained_defenses(net) if trained else {}).items():

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
-from examples.studies._data import games
+from examples.studies._data import games, key_from
 from examples.studies.defenses import retrained, usefulness
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._nets._target_networks import FullyConnected
@@ -87,10 +87,11 @@ def run(scale="paper", seed=0, data=None):
         others = np.flatnonzero(~is_member)
         seen, unseen = train_test_split(others, test_size=0.5, random_state=s)
         fitted, judged = (np.r_[np.flatnonzero(is_member), half] for half in (seen, unseen))
+        keyed = {"key": key_from("dp", s), "random_state": s}
         shown = {
             "undefended network": model,
-            "AEPPT": AEPPTClassifier(model, random_state=s),
-            "equalized": EqualizedClassifier(model, random_state=s),
+            "AEPPT": AEPPTClassifier(model, **keyed),
+            "equalized": EqualizedClassifier(model, **keyed),
         }
         for defense in list(shown.values())[1:]:
             defense.fit(X[fitted], y[fitted], is_member=is_member[fitted])

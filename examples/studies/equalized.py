@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from examples.studies._data import images, made_up, tables
+from examples.studies._data import images, key_from, made_up, open_arrays, tables
 from examples.studies.defenses import LONG_ALEXNET, draw, output_defenses, play_all
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.datasets import make_purchase
-from sklearn_aeppt.defenses._base import OutputDefense
-from sklearn_aeppt.paper._targets import ALEXNET, open_arrays
+from sklearn_aeppt.defenses import OutputDefense
+from sklearn_aeppt.paper._targets import ALEXNET
 
 MEMBERS = {"location30": 1500, "walmart37": 6000}
 OTHERS = ("AEPPT, auto", "MemGuard", "rounding, 2 decimals", "top 1", "temperature 5")
@@ -36,7 +36,8 @@ class _ConstantClassifier(OutputDefense):
 
 def defenses(model, seed):
     """Return name -> unfitted defense of the fitted `model`."""
-    others, equalized = output_defenses(model, seed), {"random_state": seed}
+    others = output_defenses(model, seed)
+    equalized = {"key": key_from("equalized", seed), "random_state": seed}
     return {
         **{name: others[name] for name in OTHERS},
         "constant per label": _ConstantClassifier(model),

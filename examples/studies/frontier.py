@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from examples.studies._data import made_up, tables
+from examples.studies._data import key_from, made_up, tables
 from examples.studies.defenses import draw, play
 from examples.studies.equalized import defenses
 from sklearn_aeppt import EqualizedClassifier
@@ -56,6 +56,6 @@ def family(model, seed):
         del found[title]
         for delta in DELTAS:
             found[f"{title} (delta {delta:g})"] = EqualizedClassifier(
-                model, cost=cost, delta=delta, random_state=seed
+                model, cost=cost, delta=delta, key=key_from("frontier", seed), random_state=seed
             )
     return found

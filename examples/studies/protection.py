@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from examples.studies._data import games
+from examples.studies._data import games, key_from
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt.attacks import MIMAttack, query
 from sklearn_aeppt.metrics import label_only_floor, perturbation_size
@@ -25,7 +25,8 @@ def run(scale="paper", seed=0, data=None):
 
 def measure(model, X, y, is_member, seed):
     """Return the figures of one target."""
-    defense = AEPPTClassifier(model, random_state=seed).fit(X, y, is_member=is_member)
+    defense = AEPPTClassifier(model, key=key_from("protection", seed), random_state=seed)
+    defense.fit(X, y, is_member=is_member)
     known = np.random.default_rng(seed).random(len(X)) < 0.5
     plain, shown = query(model, X, y), query(defense, X, y)
 

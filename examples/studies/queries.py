@@ -7,10 +7,10 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
-from examples.studies._data import games
+from examples.studies._data import games, key_from
 from sklearn_aeppt import EqualizedClassifier
-from sklearn_aeppt.audit._views import variation
-from sklearn_aeppt.metrics import attack_accuracy_interval, label_only_floor
+from sklearn_aeppt.audit._suites import variation
+from sklearn_aeppt.metrics import balanced_accuracy_interval, label_only_floor
 from sklearn_aeppt.paper._experiments import summary
 
 N_SCORED = 2000  # records in all; each is asked a thousand times
@@ -25,7 +25,7 @@ def run(scale="paper", seed=0, data=None):
     """
     n_queries, rows = (1000 if scale == "paper" else 5), []
     for name, s, model, X, y, is_member in targets(scale, seed, data):
-        equalized = {"random_state": s}
+        equalized = {"key": key_from("queries", s), "random_state": s}
         shown = {
             "none": None,
             "equalized": EqualizedClassifier(model, **equalized),
@@ -50,17 +50,18 @@ def run(scale="paper", seed=0, data=None):
         mean = {key: np.zeros_like(one) for key in shown}
         often = np.zeros_like(one)
         for _ in tqdm(range(n_queries), desc=f"{name}, seed {s}: queries"):
-            p = model.predict_proba(vary(X, rng))
+            varied = vary(X, rng)
+            p = model.predict_proba(varied)
             often[np.arange(len(p)), p.argmax(axis=1)] += 1 / n_queries
             for key, defense in shown.items():
-                mean[key] += (p if defense is None else defense.perturb(p)) / n_queries
+                mean[key] += (p if defense is None else defense.predict_proba(varied)) / n_queries
         pred = model.predict(X)
         m = is_member
         floor = label_only_floor(y[m], pred[m], y[~m], pred[~m])
         from_labels = attack([often, np.eye(one.shape[1])[one.argmax(1)]], label, m, s)
         for key, defense in shown.items():
-            single = one if defense is None else defense.perturb(one)
-            again = single if defense is None else defense.perturb(one)
+            single = one if defense is None else defense.predict_proba(X)
+            again = single if defense is None else defense.predict_proba(X)
             several = attack([mean[key], often, single], label, m, s)
             rows.append(
                 {
@@ -96,6 +97,6 @@ def attack(answers, label, is_member, seed):
     F = np.hstack(looks)
     boosting = HistGradientBoostingClassifier(max_iter=60, random_state=seed)
     said = boosting.fit(F[known], is_member[known]).predict(F[scored])
-    low, high = attack_accuracy_interval(is_member[scored], said)
+    low, high = balanced_accuracy_interval(is_member[scored], said)
     accuracy = float(balanced_accuracy_score(is_member[scored], said))
     return {"accuracy": accuracy, "low": low, "high": high}

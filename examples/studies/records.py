@@ -12,12 +12,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from tqdm.auto import tqdm
 
-from examples.studies._data import made_up, tables
+from examples.studies._data import key_from, made_up, tables
 from examples.studies.defenses import draw, usefulness
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt.attacks import LiRAAttack, MIMAttack, RMIAAttack, query
-from sklearn_aeppt.defenses._base import OutputDefense
+from sklearn_aeppt.defenses import OutputDefense
 from sklearn_aeppt.metrics import perturbation_size, tpr_at_fpr
 from sklearn_aeppt.paper._experiments import summary
 
@@ -67,6 +67,7 @@ class LabelOnly(OutputDefense):
         return shown
 
 
+KEYED = {"key": key_from("records"), "random_state": 0}
 DEFENSES = {
     "labels only": LabelOnly,
     "none": None,
@@ -74,16 +75,14 @@ DEFENSES = {
         AEPPTClassifier,
         step_size=1e-4,
         substitute=MIMAttack("substitute", max_epochs=30),
-        random_state=0,
+        **KEYED,
     ),
-    "equalized, cost L1": partial(EqualizedClassifier, cost="l1", random_state=0),
-    "equalized, cost log loss": partial(EqualizedClassifier, random_state=0),
-    "the same, rows within 0.5": partial(EqualizedClassifier, pairwise_delta=0.5, random_state=0),
-    "the same, rows within 0.2": partial(EqualizedClassifier, pairwise_delta=0.2, random_state=0),
-    "the same, rows within 0.05": partial(EqualizedClassifier, pairwise_delta=0.05, random_state=0),
-    "equalized for accuracy": partial(
-        EqualizedClassifier, constraint="attack_accuracy", random_state=0
-    ),
+    "equalized, cost L1": partial(EqualizedClassifier, cost="l1", **KEYED),
+    "equalized, cost log loss": partial(EqualizedClassifier, **KEYED),
+    "the same, rows within 0.5": partial(EqualizedClassifier, pairwise_delta=0.5, **KEYED),
+    "the same, rows within 0.2": partial(EqualizedClassifier, pairwise_delta=0.2, **KEYED),
+    "the same, rows within 0.05": partial(EqualizedClassifier, pairwise_delta=0.05, **KEYED),
+    "equalized for accuracy": partial(EqualizedClassifier, constraint="attack_accuracy", **KEYED),
 }
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from examples.studies._data import made_up, tables
+from examples.studies._data import key_from, made_up, tables
 from examples.studies.defenses import draw, play_all
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._answers import Answers
@@ -59,5 +59,5 @@ def in_rounds(model, seed):
             )
             for n in (1, 2, 4, 8)
         },
-        "equalized": EqualizedClassifier(model, random_state=seed),
+        "equalized": EqualizedClassifier(model, key=key_from("rounds", seed), random_state=seed),
     }

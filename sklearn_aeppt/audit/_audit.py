@@ -27,7 +27,7 @@ from sklearn_aeppt.audit._suites import contenders, shadow_template
 from sklearn_aeppt.audit._views import Views
 from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.metrics import (
-    attack_accuracy_interval,
+    balanced_accuracy_interval,
     label_only_floor,
     per_class_report,
     perturbation_size,
@@ -275,7 +275,7 @@ def _play(attack, learned, asked, is_member):
 
 
 def _row(contender, truth, said, score, floor, defended):
-    low, high = attack_accuracy_interval(truth, said, CONFIDENCE)
+    low, high = balanced_accuracy_interval(truth, said, CONFIDENCE)
     accuracy = float(balanced_accuracy_score(truth, said))
     n_mem, n_non, traits = truth.sum(), (~truth).sum(), contender.traits
     row = {
@@ -302,5 +302,5 @@ def _strongest(rows, truth, done):
     adaptive = [i for i, row in enumerate(rows) if row["adaptive"]] or range(len(rows))
     best = max(adaptive, key=lambda i: (rows[i]["accuracy"], rows[i]["auc"]))
     corrected = 1 - (1 - CONFIDENCE) / len(adaptive)
-    low, high = attack_accuracy_interval(truth, done[best][0], corrected)
+    low, high = balanced_accuracy_interval(truth, done[best][0], corrected)
     return best, {**rows[best], "low": low, "high": high}

@@ -8,7 +8,7 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks import ThresholdAttack, query
 from sklearn_aeppt.attacks._shadow_models import mask_name
-from sklearn_aeppt.metrics import attack_accuracy_interval
+from sklearn_aeppt.metrics import balanced_accuracy_interval
 
 
 def canary_risk(template, X, y, is_member, seed):
@@ -58,7 +58,7 @@ def canary_risk(template, X, y, is_member, seed):
     attack = ThresholdAttack("loss", per_class=False)
     said = cross_val_predict(attack, view, planted, cv=2)
     score = ThresholdAttack("loss", per_class=False).fit(view, planted).decision_function(view)
-    low, high = attack_accuracy_interval(planted, said)
+    low, high = balanced_accuracy_interval(planted, said)
     return {
         "n": n,
         "accuracy": float(balanced_accuracy_score(planted, said)),

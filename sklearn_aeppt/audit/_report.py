@@ -171,11 +171,11 @@ class AuditReport:
 
     def plot(self, ax=None):
         """Draw every attack's accuracy with its interval, and the floor; return the Axes."""
-        from sklearn_aeppt.displays import _new_axes
+        from sklearn_aeppt.displays._plotting import new_axes
 
         rows = sorted(self.ran, key=lambda row: row["accuracy"])
         not_run = self.not_run
-        ax = _new_axes(self, ax, figsize=(7, 1.2 + 0.3 * len(self.results)))
+        ax = new_axes(self, ax, figsize=(7, 1.2 + 0.3 * len(self.results)))
         for i, _ in enumerate(not_run):
             ax.text(50, i, "  not run", color="0.4", va="center", fontsize=9)
         for i, row in enumerate(rows, start=len(not_run)):
@@ -255,11 +255,11 @@ class AuditComparison:
 
     def plot(self, ax=None):
         """Draw the strongest attack on each target against its perturbation; return the Axes."""
-        from sklearn_aeppt.displays import _CYCLE, _new_axes
+        from sklearn_aeppt.displays._plotting import CYCLE, new_axes
 
-        ax = _new_axes(self, ax, figsize=(6.4, 4.4))
+        ax = new_axes(self, ax, figsize=(6.4, 4.4))
         for i, (name, report) in enumerate(self.reports.items()):
-            color, s = _CYCLE[i % len(_CYCLE)], report.strongest
+            color, s = CYCLE[i % len(CYCLE)], report.strongest
             ax.vlines(self.size[name], 100 * s["low"], 100 * s["high"], color=color)
             ax.plot(
                 self.size[name], 100 * s["accuracy"], "osD^v"[i % 5], color=color,

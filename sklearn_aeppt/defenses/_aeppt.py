@@ -125,7 +125,7 @@ class AEPPTClassifier(OutputDefense):
         "query_noise": [StrOptions({"consistent", "fresh"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "device": [str],
-        "key": [bytes, None],
+        "key": "no_validation",  # `fit` checks it, to print nothing of it
         "verbose": ["verbose"],
     }
 

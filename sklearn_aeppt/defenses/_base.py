@@ -109,6 +109,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         """
         self._validate_params()
         self._check_estimator()
+        if self.n_draws:
+            self._key = draw_key(self.key)  # before any training: it may be refused
         if is_fitted(self.estimator):
             estimator = self.estimator
             members, non_members = split_for_fitted(X, y, is_member)
@@ -159,7 +161,6 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             side.proba = self._decided(side.proba, label if self._asks_labels else None)
 
     def _fit_draws(self, estimator, sides):
-        self._key = draw_key(self.key)
         self._grid = self._field = None
         X = [side.X for side in sides]
         if not isinstance(estimator, Answers):

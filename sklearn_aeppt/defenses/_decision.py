@@ -29,7 +29,8 @@ def own_threshold(estimator):
     if estimator.response_method == "decision_function":
         return None  # in units of its own, not of confidence
     classes = estimator.classes_
-    return float(threshold), 1 if positive is None else int(find_labels(classes, [positive])[0])
+    # of the type it has: numpy compares a float32 with a Python float as float32
+    return threshold, 1 if positive is None else int(find_labels(classes, [positive])[0])
 
 
 def decide_by_argmax(proba, label):
@@ -56,8 +57,8 @@ def stretch_around(proba, threshold, positive):
     In order, and linear on either side of the threshold: the argmax of the result is what the
     threshold decides.
     """
+    below = proba[:, positive] < threshold
     p = proba[:, positive].astype(np.float64)
-    below = p < threshold
     with np.errstate(all="ignore"):
         stretched = np.where(
             below, 0.5 * p / threshold, 0.5 + 0.5 * (p - threshold) / (1 - threshold)
@@ -77,7 +78,9 @@ def keep_threshold(shown, label, threshold, positive):
     sides = np.arange(2) == positive
     least = np.where(sides, max(threshold, 0.5 + edge), max(1 - threshold, 0.5) + edge).clip(max=1)
     rows = np.arange(len(shown))
-    confidence = np.maximum(shown[rows, label], least[label].astype(shown.dtype))
+    rounded = least.astype(shown.dtype)
+    rounded = np.where(rounded < least, np.nextafter(rounded, 1, dtype=shown.dtype), rounded)
+    confidence = np.maximum(shown[rows, label], rounded[label])
     shown[rows, label] = confidence
     shown[rows, 1 - label] = 1 - confidence
     return shown

@@ -9,7 +9,7 @@ grid. The label stays that of the query as it came.
 import numpy as np
 from scipy import sparse
 
-from sklearn_aeppt._record_numbers import as_numbers
+from sklearn_aeppt._record_numbers import are_numbers, as_numbers, as_pandas, must_be_numbers
 
 
 def _two_values(values, low, high):
@@ -27,31 +27,46 @@ def _pixels(values, low, high):
 GRIDS = _two_values, _whole_numbers, _pixels
 
 
+def _is_on(grid, side, low, high):
+    """Return which columns lie on a grid, missing values aside."""
+    return ((side == grid(side, low, high)) | np.isnan(side)).all(axis=0)
+
+
 class RecordGrid:
     """The grid on which the columns of the fitted records lie, where they lie on one."""
 
     def fit(self, X_mem, X_non):
         """Find columns of two values, of whole numbers and of 255ths; return self."""
         self.columns_ = np.empty(0, dtype=np.intp)
-        sides = [as_numbers(X) for X in (X_mem, X_non)]
-        if sides[0] is None or sparse.issparse(sides[0]):  # a stored value off a grid is rare
+        sides, numeric = [as_pandas(X) for X in (X_mem, X_non)], None
+        if all(hasattr(X, "iloc") for X in sides):  # a frame may hold other things, too
+            numeric = np.flatnonzero(np.all([are_numbers(X) for X in sides], axis=0))
+            sides = [X.iloc[:, numeric] for X in sides]
+        sides = [as_numbers(X) for X in sides]
+        # of sparse tables, a stored value off a grid is rare
+        if any(side is None or sparse.issparse(side) for side in sides):
             return self
-        low, high = (f([f(side, axis=0) for side in sides], axis=0) for f in (np.min, np.max))
-        fits = [
-            np.logical_and.reduce([(side == grid(side, low, high)).all(axis=0) for side in sides])
-            for grid in GRIDS
-        ]
-        self.columns_ = np.flatnonzero(np.any(fits, axis=0))
-        self.kinds_ = np.argmax(fits, axis=0)[self.columns_]  # the first that fits
-        self.low_, self.high_ = low[self.columns_], high[self.columns_]
+        # missing values aside
+        low, high = (
+            f.reduce([f.reduce(side, axis=0) for side in sides], axis=0) for f in (np.fmin, np.fmax)
+        )
+        fits = [np.all([_is_on(grid, side, low, high) for side in sides], axis=0) for grid in GRIDS]
+        on_one = np.flatnonzero(np.any(fits, axis=0))
+        self.columns_ = on_one if numeric is None else numeric[on_one]
+        self.kinds_ = np.argmax(fits, axis=0)[on_one]  # the first that fits
+        low, high = low[on_one], high[on_one]
+        self.low_, self.high_ = low, high
         return self
 
     def nearest(self, X):
         """Return (rows off the grid, those rows as they would be on it); the rows may be none."""
-        values = as_numbers(X) if len(self.columns_) else None
-        if values is None or sparse.issparse(values):
+        X = as_pandas(X)
+        if not len(self.columns_) or sparse.issparse(X):
             return np.empty(0, dtype=np.intp), None
-        values = values[:, self.columns_]
+        if hasattr(X, "iloc"):
+            values = must_be_numbers(X.iloc[:, self.columns_])
+        else:
+            values = must_be_numbers(X)[:, self.columns_]
         on_grid = np.empty_like(values)
         for kind in np.unique(self.kinds_):
             of = self.kinds_ == kind
@@ -65,9 +80,17 @@ class RecordGrid:
             for j, column in enumerate(self.columns_):
                 hit = off[rows, j]
                 if hit.any():
-                    moved.iloc[np.flatnonzero(hit), column] = on_grid[rows, j][hit]
+                    before = values[rows, j].astype(np.float64)
+                    moved.isetitem(column, np.where(hit, on_grid[rows, j], before))
             return rows, moved
-        moved = np.asarray(X)[rows]
+        moved = np.array(np.asarray(X)[rows], order="C")
+        if moved.dtype.kind in "biu":  # the grid may lie between whole numbers
+            moved = moved.astype(np.float64)
         flat = moved.reshape(len(rows), -1)
         flat[:, self.columns_] = np.where(off[rows], on_grid[rows], flat[:, self.columns_])
-        return rows, moved
+        return rows, moved.tolist() if isinstance(X, list) else as_tensor(moved, X)
+
+
+def as_tensor(moved, X):
+    """Return an array as a tensor where `X` is one, the array itself elsewhere."""
+    return X.new_tensor(moved, dtype=X.dtype) if hasattr(X, "new_tensor") else moved

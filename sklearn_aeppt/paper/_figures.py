@@ -48,8 +48,8 @@ def figure5(game, figure):
         loss = display.loss[iteration]
         yield {
             **game.target, "iteration": int(iteration),
-            "median loss, members": float(np.median(loss[display.membership])),
-            "median loss, non-members": float(np.median(loss[~display.membership])),
+            "median loss, members": float(np.median(loss[display.is_member])),
+            "median loss, non-members": float(np.median(loss[~display.is_member])),
             "changed its mind": float((loss > np.log(2)).mean()),
         }  # fmt: skip
 
