@@ -81,7 +81,7 @@ def ask_labels(target, X, proba, *, source="target.predict(X)"):
     label = find_labels(target.classes_, said)
     if (label < 0).any():
         raise ValueError(
-            f"{source} returns {np.asarray(said)[label < 0].tolist()[0]!r}, which is not in classes_: fix "
-            "the model first."
+            f"{source} returns {np.asarray(said)[label < 0].tolist()[0]!r}, which is not in "
+            "classes_: fix the model first."
         )
     return label

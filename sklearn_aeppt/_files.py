@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import joblib
@@ -75,15 +76,21 @@ def import_skops():
     skops looks through every module of scikit-learn, one of which imports torch where it is
     installed: seconds and hundreds of megabytes that a model without a network does not need.
     """
-    hide = "torch" not in sys.modules
-    if hide:
-        sys.modules["torch"] = None  # an import of it fails, as if it were not installed
+    finder = _NoTorch()
+    sys.meta_path.insert(0, finder)
     try:
         import skops.io
     finally:
-        if hide:
-            del sys.modules["torch"]
+        sys.meta_path.remove(finder)
     return skops.io
+
+
+class _NoTorch(MetaPathFinder):
+    """Answers an import of torch, where it is not loaded yet, as if it were not installed."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname == "torch":
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 @contextmanager
