@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import joblib
@@ -98,6 +99,14 @@ def import_skops():
         if hidden is not None:
             sys.meta_path.remove(hidden)
     return skops.io
+
+
+class _NoTorch(MetaPathFinder):
+    """Answers an import of torch, where it is not loaded yet, as if it were not installed."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname == "torch":
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 @contextmanager
