@@ -70,20 +70,6 @@ def load_model(path, *, trust=False):
         return skops_io.load(path, trusted=unknown)
 
 
-class _NoTorch:
-    """Finder to whom torch is not installed.
-
-    Not ``sys.modules["torch"] = None``: scikit-learn's array checks take what stands there for the
-    module.
-    """
-
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        """Refuse torch, and leave the rest to the other finders."""
-        if name.partition(".")[0] == "torch":
-            raise ModuleNotFoundError(f"{name} is not looked for now", name=name)
-
-
 def import_skops():
     """Return ``skops.io``; importing it does not import torch where nothing has done so yet.
 
