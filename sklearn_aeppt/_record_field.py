@@ -61,6 +61,9 @@ class RecordField:
         numbers = [self.reader_(estimator, X)[0] for X in (X_mem, X_non)]
         self.widths_ = [COSINES[0]] + [COSINES[1]] * (self.n_draws - 1)
         n_cosines, rng = sum(self.widths_), generator(self.key, "field")
+        # which cosines are summed for which number: whole, so that the product is exact
+        self.belongs_ = np.repeat(np.eye(self.n_draws), self.widths_, axis=0)
+        self.factor_ = 2**0.5 / 2**20 / np.sqrt(self.widths_)
         self.offset_ = rng.integers(2**32, size=n_cosines)
         self.bits_, self.weights_, self.length_ = 32, None, 0.0
         if numbers[0] is None:
@@ -90,6 +93,8 @@ class RecordField:
         """Return float64 numbers in (0, 1) of each record, shape (n, n_draws)."""
         numbers, others = self.reader_(estimator, X)
         n = numbers.shape[0] if others is None else len(others)
+        if n <= BLOCK:
+            return self._draw(numbers, others)
         draws = np.empty((n, self.n_draws))
         for start in range(0, n, BLOCK):
             rows = slice(start, start + BLOCK)
@@ -97,19 +102,15 @@ class RecordField:
         return draws
 
     def _draw(self, numbers, others):
-        n = numbers.shape[0] if others is None else len(others)
-        phase = np.broadcast_to(self.offset_, (n, len(self.offset_)))
+        phase = self.offset_[None]
         if numbers is not None:
-            phase = phase + self._sums(numbers).astype(np.int64)
+            phase = self._sums(numbers).astype(np.int64) + phase
         if others is not None:  # what is no number moves the whole field somewhere else
             seeds = keyed_seeds(others, sub_key(self.key, "others"))
             turned = uniform_from_seeds(seeds, phase.shape[1])
             phase = phase + (turned * 2.0**self.bits_).astype(np.int64)
         phase = (phase & (2**self.bits_ - 1)) >> (self.bits_ - TABLE_BITS)
-        cosine = _COSINE[phase]
-        ends = np.cumsum(self.widths_)
-        sums = [cosine[:, end - w : end].sum(axis=1) / w**0.5 for end, w in zip(ends, self.widths_)]
-        return ndtr(np.column_stack(sums) * (2**0.5 / 2**20))
+        return ndtr((_COSINE[phase] @ self.belongs_) * self.factor_)
 
     def _sums(self, numbers):
         """Return the whole-numbered sums of levels times weights, shape (n, cosines)."""
