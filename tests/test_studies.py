@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
+pytestmark = pytest.mark.slow  # minutes, of code that no user imports
 
 from examples.studies import STUDIES, run_study
 from examples.studies.__main__ import main
