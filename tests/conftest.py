@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import no_torch
@@ -86,3 +87,10 @@ def defended(overfit, quick_substitute):
 def linear(overfit):
     _, X, y, is_member = overfit
     return LogisticRegression().fit(X[is_member], y[is_member])
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

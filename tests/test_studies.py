@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-pytestmark = pytest.mark.slow  # minutes, of code that no user imports
 
 from examples.studies import STUDIES, run_study
 from examples.studies.__main__ import main
+
+pytestmark = pytest.mark.slow  # minutes, of code that no user imports
 
 
 def test_list_and_unknown_name(capsys):
