@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 from fakes import AnswerKeyedEqualizedClassifier
 
 from examples.studies import bound

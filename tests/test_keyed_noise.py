@@ -6,27 +6,34 @@ import pickle
 
 import numpy as np
 import pytest
+from extras import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
+from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._files import load_model
 from sklearn_aeppt._keyed_noise import draw_key, generator, keyed_seeds, sub_key, uniform_from_seeds
 from sklearn_aeppt._seeding import reseed
-from sklearn_aeppt.attacks import MIMAttack
-from sklearn_aeppt.defenses import MemGuardClassifier, RoundingClassifier
+from sklearn_aeppt.defenses import RoundingClassifier
 
 KEY = b"0123456789 known to the tests"
 OTHER = b"another one, known to the tests"
-quick = MIMAttack("substitute", max_epochs=2, random_state=0)
-KEYED = [
-    EqualizedClassifier(None, random_state=0),
-    AEPPTClassifier(None, step_size=1e-3, max_iter=3, substitute=quick, random_state=0),
-    MemGuardClassifier(None, epsilon=0.02, max_iter=30, defense_classifier=quick, random_state=0),
-]
+KEYED = [EqualizedClassifier(None, random_state=0)]
+if torch:
+    from sklearn_aeppt import AEPPTClassifier
+    from sklearn_aeppt.attacks import MIMAttack
+    from sklearn_aeppt.defenses import MemGuardClassifier
+
+    quick = MIMAttack("substitute", max_epochs=2, random_state=0)
+    KEYED += [
+        AEPPTClassifier(None, step_size=1e-3, max_iter=3, substitute=quick, random_state=0),
+        MemGuardClassifier(
+            None, epsilon=0.02, max_iter=30, defense_classifier=quick, random_state=0
+        ),
+    ]
 
 
 def test_draws_are_uniform_and_fixed_by_key_and_item():

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
+from extras import torch
 from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
@@ -55,7 +55,7 @@ def test_grids_are_found_and_the_nearest_record_is_read(table):
         lambda X: X.astype(np.float64),
         lambda X: X.astype(object),
         lambda X: X.tolist(),
-        torch.as_tensor,
+        *([torch.as_tensor] if torch else []),
         pd.DataFrame,
         lambda X: pd.DataFrame(X).astype(object),
         lambda X: pd.DataFrame(X).astype("Float64"),
