@@ -61,7 +61,7 @@ def to_simplex(p, q, label):
     """
     total = q.sum(axis=1, keepdims=True, dtype=np.float64)
     shown = np.where(total > 0, q / np.where(total > 0, total, 1), 1 / q.shape[1]).astype(p.dtype)
-    crossed = np.flatnonzero(shown.argmax(axis=1) != label)
+    crossed = np.flatnonzero(~leads(shown, label))
     if not len(crossed):
         return shown
     before, after = p[crossed].astype(np.float64), shown[crossed].astype(np.float64)
@@ -73,11 +73,27 @@ def to_simplex(p, q, label):
     share = np.where(losing, lead_before / np.where(losing, lead_before - lead_after, 1), 1)
     # a hair less than the crossing, so that the label leads and does not merely tie
     share = 0.999 * share.min(axis=1, keepdims=True)
-    back = (before + share * (after - before)).astype(p.dtype)
-    tied = np.flatnonzero(back.argmax(axis=1) != top[:, 0])  # by rounding, one step short
-    back[tied, top[tied, 0]] = np.nextafter(back[tied].max(axis=1), np.inf, dtype=p.dtype)
-    shown[crossed] = back
+    shown[crossed] = let_lead((before + share * (after - before)).astype(p.dtype), top[:, 0])
     return shown
+
+
+def leads(proba, label):
+    """Return which rows have their argmax at `label`, as float32 too, boolean of shape (n,).
+
+    Whoever stores what they are shown as float32 reads the same label then.
+    """
+    found = proba.argmax(axis=1) == label
+    if proba.dtype != np.float32:
+        found &= proba.astype(np.float32).argmax(axis=1) == label
+    return found
+
+
+def let_lead(proba, label):
+    """Raise `label` in place where it does not lead, to one step of float32 above the others."""
+    rows = np.flatnonzero(~leads(proba, label))
+    highest = proba[rows].max(axis=1).astype(np.float32)
+    proba[rows, label[rows]] = np.nextafter(highest, np.inf, dtype=np.float32)
+    return proba
 
 
 def shares(values):

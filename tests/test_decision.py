@@ -19,7 +19,12 @@ from sklearn_aeppt.defenses import (
     TemperatureClassifier,
     TopKClassifier,
 )
-from sklearn_aeppt.defenses._decision import decide_by_argmax, keep_side, stretch_around
+from sklearn_aeppt.defenses._decision import (
+    decide_by_argmax,
+    keep_side,
+    keep_threshold,
+    stretch_around,
+)
 
 KEY = b"a key of the tests, known to all"
 DEFENSES = {
@@ -304,3 +309,15 @@ def test_a_row_is_kept_on_the_side_of_what_was_asked():
     kept = keep_side(there, asked, 0.3, 1)
     np.testing.assert_array_equal(kept[:, 1] >= 0.3, [False, True])
     np.testing.assert_allclose(kept, [[0.7, 0.3], [0.7, 0.3]], atol=1e-12)
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.7, 1 / 3])
+@pytest.mark.parametrize("step", [-1, 0, 1])
+def test_decisions_next_to_a_threshold_are_read_alike_as_float32(threshold, step):
+    p = threshold * (1 + step * 1e-12)
+    shown = stretch_around(np.array([[1 - p, p]]), threshold, 1)
+    assert shown.astype(np.float32).argmax() == shown.argmax() == (p >= threshold)
+    kept = keep_threshold(np.array([[0.9, 0.1], [0.1, 0.9]]), np.array([0, 1]), threshold, 1)
+    for read_as in (np.float32, np.float64):
+        np.testing.assert_array_equal(kept.astype(read_as)[:, 1] >= threshold, [False, True])
+        np.testing.assert_array_equal(kept.astype(read_as).argmax(axis=1), [0, 1])

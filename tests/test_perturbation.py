@@ -121,3 +121,16 @@ def test_a_row_clipped_to_nothing_is_still_a_probability_vector():
     p, q = np.array([[0.9, 0.1]]), np.zeros((1, 2))
     shown = to_simplex(p, q, np.array([0]))
     assert shown.argmax() == 0 and shown.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lead", [1e-17, 1e-12, 1e-9, 1e-6])
+def test_the_label_leads_for_whoever_stores_float32(lead, dtype):
+    """In float64 a lead below 6e-8 is one, as float32 a tie: the first class would be read."""
+    p = np.array([[0.5, 0.5 + lead, 0.0]] * 2, dtype=dtype)
+    q = p + np.array([[0.1, 0.0, 0.0], [0.0, 0.0, 0.0]], dtype=dtype)
+    shown = to_simplex(p, q, np.array([1, 1]))
+    assert shown.dtype == dtype
+    for read_as in (np.float32, np.float64):
+        np.testing.assert_array_equal(shown.astype(read_as).argmax(axis=1), [1, 1])
+    np.testing.assert_allclose(shown.sum(axis=1), 1, atol=1e-6)

@@ -8,6 +8,10 @@ be two looks at one record, and no defense of the second could equalize both.
 import numpy as np
 
 from sklearn_aeppt._members import find_labels
+from sklearn_aeppt._simplex import let_lead
+
+#: The decision is not left to a tie, nor to rounding, by whoever stores it as float32 either.
+EPS = float(np.finfo(np.float32).eps)
 
 
 def own_threshold(estimator):
@@ -46,8 +50,7 @@ def decide_by_argmax(proba, label):
     above = proba[rows, top[rows]]
     proba[rows, top[rows]] = proba[rows, label[rows]]
     proba[rows, label[rows]] = above
-    tied = rows[proba[rows].argmax(axis=1) != label[rows]]  # equals: by a hair, then
-    proba[tied, label[tied]] = np.nextafter(proba[tied, label[tied]], np.inf, dtype=proba.dtype)
+    proba[rows] = let_lead(proba[rows], label[rows])  # where they are equal
     return proba
 
 
@@ -64,8 +67,7 @@ def stretch_around(proba, threshold, positive):
             below, 0.5 * p / threshold, 0.5 + 0.5 * (p - threshold) / (1 - threshold)
         )
     stretched = np.nan_to_num(stretched, nan=1.0).clip(0, 1)  # a threshold of one, and p = 1
-    # the decision is not left to a tie, nor to rounding
-    edge = 2 * np.finfo(proba.dtype).eps
+    edge = 2 * EPS
     stretched = np.where(
         below, np.minimum(stretched, 0.5 - edge), np.maximum(stretched, 0.5 + edge)
     )
@@ -74,12 +76,12 @@ def stretch_around(proba, threshold, positive):
 
 def keep_threshold(shown, label, threshold, positive):
     """Raise the shown label, in place, to where the model's own threshold decides for it too."""
-    edge = 4 * np.finfo(shown.dtype).eps
+    edge = 4 * EPS
     sides = np.arange(2) == positive
     least = np.where(sides, max(threshold, 0.5 + edge), max(1 - threshold, 0.5) + edge).clip(max=1)
     rows = np.arange(len(shown))
-    rounded = least.astype(shown.dtype)
-    rounded = np.where(rounded < least, np.nextafter(rounded, 1, dtype=shown.dtype), rounded)
+    rounded = least.astype(np.float32)
+    rounded = np.where(rounded < least, np.nextafter(rounded, 1, dtype=np.float32), rounded)
     confidence = np.maximum(shown[rows, label], rounded[label])
     shown[rows, label] = confidence
     shown[rows, 1 - label] = 1 - confidence
