@@ -1,7 +1,7 @@
 """What every output defense shares: three forms of fit, the label kept, nothing that leaks."""
 
 import warnings
-from copy import deepcopy
+from copy import copy
 from numbers import Real
 
 import numpy as np
@@ -317,6 +317,14 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         return np.asarray(self.classes_)[label]
 
     def _check_query(self, X):
+        if (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and not hasattr(self, "feature_names_in_")
+            and X.shape[1] == getattr(self, "n_features_in_", None)
+        ):
+            return  # fitted, and of the right width: for one record, the checks below take as long
+            # as its answer
         check_is_fitted(self)
         check_feature_names(self, X, reset=False)
         if getattr(X, "ndim", 2) > 1:  # else the estimator knows best what is wrong
@@ -370,7 +378,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         tags = super().__sklearn_tags__()
         if hasattr(self.estimator, "__sklearn_tags__"):
             wrapped = self.estimator.__sklearn_tags__()
-            tags.input_tags = deepcopy(wrapped.input_tags)
+            tags.input_tags = copy(wrapped.input_tags)
             if wrapped.classifier_tags is not None:
                 tags.classifier_tags.multi_class = wrapped.classifier_tags.multi_class
                 tags.classifier_tags.poor_score = wrapped.classifier_tags.poor_score
