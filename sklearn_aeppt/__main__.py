@@ -2,12 +2,17 @@
 
 import argparse
 import sys
+import traceback
+from pathlib import Path
 
 from sklearn_aeppt._version import __version__
 
 
 def main(argv=None):
-    """Run the command line; return the exit status (0 fine, 1 risk above limit, 2 bad input)."""
+    """Run the command line; return the exit status.
+
+    0: fine; 1: the risk is above the limit; 2: bad input; 3: an error of the program itself.
+    """
     parser = argparse.ArgumentParser(
         prog="sklearn-aeppt",
         description="Confidences that do not give away whose records trained a classifier.",
@@ -82,26 +87,23 @@ def main(argv=None):
     except (ValueError, OSError, ImportError) as error:
         print("sklearn-aeppt:", " ".join(str(error).split()), file=sys.stderr)
         return 2
+    except Exception:  # no input of theirs: a fault of ours, with all that helps to find it
+        traceback.print_exc()
+        print(
+            "sklearn-aeppt: this is an error of the program; please report the lines above.",
+            file=sys.stderr,
+        )
+        return 3
     except KeyboardInterrupt:
         print("sklearn-aeppt: stopped; --cache keeps what is finished", file=sys.stderr)
         return 130
 
 
 def _audit(args):
-    from sklearn_aeppt._answers import Answers
-    from sklearn_aeppt._files import load_model, load_records, prepare_records
     from sklearn_aeppt.audit import audit
 
-    if args.out is not None and not args.out.endswith((".html", ".json")):
-        raise ValueError(f"--out {args.out}: give a file that ends in .html or .json.")
-    sides = [load_records(file, args.target) for file in (args.members, args.non_members)]
-    if args.model is None:
-        # columns are named after the classes; in an .npz file they are the classes in order
-        columns = getattr(sides[0][0], "columns", range(sides[0][0].shape[1]))
-        model = Answers([type(sides[0][1][0])(c) for c in columns])
-    else:
-        model = load_model(args.model, trust=args.trust)
-    (X_mem, y_mem), (X_non, y_non) = ((prepare_records(model, X), y) for X, y in sides)
+    check_out(args.out, (".html", ".json"))
+    model, (X_mem, y_mem), (X_non, y_non) = _load(args)
     report = audit(
         model, X_mem, y_mem, X_non, y_non, args.attacks, args.jobs, args.seed,
         name=args.model, memory=args.cache, verbose=1,
@@ -113,14 +115,47 @@ def _audit(args):
     return int(above)
 
 
+def _load(args):
+    """Return (model, (X_mem, y_mem), (X_non, y_non)) out of the files that were named."""
+    from sklearn_aeppt._answers import Answers
+    from sklearn_aeppt._files import load_model
+    from sklearn_aeppt._tables import load_records, match_columns, name_classes, prepare_records
+
+    files = args.members, args.non_members
+    (X_mem, y_mem), (X_non, y_non) = (load_records(file, args.target) for file in files)
+    if args.model is not None:
+        model = load_model(args.model, trust=args.trust)
+        if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
+            raise ValueError(
+                f"--model {args.model} holds a {type(model).__name__} without predict_proba or "
+                "classes_: give a fitted classifier that has both."
+            )
+        X_mem, X_non = prepare_records(model, X_mem, X_non)
+    else:  # columns are named after the classes; in an .npz file they are the classes in order
+        X_mem, X_non = match_columns(X_mem, X_non)
+        columns = getattr(X_mem, "columns", range(X_mem.shape[1]))
+        model = Answers(name_classes(columns, y_mem, y_non))
+    return model, (X_mem, y_mem), (X_non, y_non)
+
+
+def check_out(path, endings):
+    """Refuse a file that cannot be written, before the work that it is to hold."""
+    if path is None:
+        return
+    if not path.endswith(endings):
+        raise ValueError(f"--out {path}: give a file that ends in {' or '.join(endings)}.")
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise ValueError(f"--out {path}: there is no folder {folder}; make it first.")
+
+
 def _protect(args):
     from sklearn_aeppt import EqualizedClassifier
-    from sklearn_aeppt._files import import_skops, load_model, load_records, prepare_records
+    from sklearn_aeppt._files import import_skops
     from sklearn_aeppt._saving import writing
 
-    model = load_model(args.model, trust=args.trust)
-    sides = [load_records(file, args.target) for file in (args.members, args.non_members)]
-    (X_mem, y_mem), (X_non, y_non) = ((prepare_records(model, X), y) for X, y in sides)
+    check_out(args.out, (".skops",))
+    model, (X_mem, y_mem), (X_non, y_non) = _load(args)
     defended = EqualizedClassifier(model, random_state=args.seed)
     defended.fit(X_mem, X_non, y_mem=y_mem, y_non=y_non)
     with writing(args.out, private=True) as file:

@@ -5,8 +5,10 @@ is found here, before anything is attacked, defended or drawn.
 """
 
 import numpy as np
-from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import _num_samples, column_or_1d
 
+from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._simplex import check_proba
 
@@ -15,12 +17,16 @@ def check_ready(target):
     """Refuse a target that cannot be asked; one without ``fit`` is fitted elsewhere."""
     if not hasattr(target, "predict_proba"):
         raise TypeError(f"target={target!r} has no predict_proba to attack.")
-    if hasattr(target, "fit"):
-        check_is_fitted(target)
+    if not is_fitted(target):
+        raise NotFittedError(
+            f"This {type(target).__name__} instance is not fitted yet: call its fit first."
+        )
     if not hasattr(target, "classes_"):
         raise TypeError(
             f"target={target!r} has no classes_: give it the labels of its columns, in their order."
         )
+    if has_several_outputs(target):
+        raise several_outputs(target)
 
 
 def ask(target, X, *, source="target.predict_proba(X)", sums=True):
@@ -41,15 +47,38 @@ def ask(target, X, *, source="target.predict_proba(X)", sums=True):
         If there is not one finite, nonnegative column for each class, if rows do not sum to one,
         or if there is not one row for each record.
     """
-    proba = check_proba(
-        target.predict_proba(X),
-        source=source,
-        n_classes=len(target.classes_),
-        sums=sums,
-    )
-    if len(proba) != _num_samples(X):
-        raise ValueError(f"{source} has {len(proba)} rows for {_num_samples(X)} records.")
+    n = _num_samples(X)
+    if n == 0:  # most models refuse to be asked about nothing
+        return np.empty((0, len(target.classes_)))
+    try:
+        proba = check_proba(
+            target.predict_proba(X), source=source, n_classes=len(target.classes_), sums=sums
+        )
+    except ValueError as error:
+        if has_several_outputs(target, X):
+            raise several_outputs(target) from error
+        raise
+    if len(proba) != n:
+        raise ValueError(f"{source} has {len(proba)} rows for {n} records.")
     return proba
+
+
+def several_outputs(target):
+    """Return the error about a target that gives a record several labels at once."""
+    return ValueError(
+        f"{type(target).__name__} is a multilabel or multioutput model, which gives a record "
+        "several labels: take one classifier for each of its outputs."
+    )
+
+
+def has_several_outputs(target, X=None):
+    """Return whether a target gives a record several labels, by its classes or its answers."""
+    if any(isinstance(classes, np.ndarray) and classes.ndim for classes in target.classes_):
+        return True
+    if X is None:
+        return False
+    said = np.asarray(target.predict(X)) if hasattr(target, "predict") else np.empty(0)
+    return said.ndim == 2 and said.shape[1] > 1
 
 
 def ask_as_attacker(target, X):

@@ -6,11 +6,17 @@ from sklearn.base import _clone_parametrized as clone_parametrized
 # Scorers that need the records and not only predictions; what makes scorers gives no other way in.
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 
+# Whether metadata are routed by request, which decides who is handed `fit_params`.
+from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
+
 # Parameters of estimators in a list of (name, estimator), as scikit-learn's own ensembles.
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 
 # Meta-estimators hand X on untouched, so `validate_data` (which converts) is not for them.
 from sklearn.utils.validation import _check_feature_names as check_feature_names
+
+# Fit parameters of a record each, for the records that train the wrapped estimator.
+from sklearn.utils.validation import _check_method_params as take_fit_params
 from sklearn.utils.validation import _check_n_features as check_n_features
 
 __all__ = [
@@ -19,4 +25,6 @@ __all__ = [
     "check_feature_names",
     "check_n_features",
     "clone_parametrized",
+    "routing_enabled",
+    "take_fit_params",
 ]

@@ -14,8 +14,8 @@ from sklearn.utils import _safe_indexing
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import EqualizedClassifier
-from sklearn_aeppt._files import load_records
 from sklearn_aeppt._saving import writing
+from sklearn_aeppt._tables import load_records
 from sklearn_aeppt.attacks import GradientBoostingAttack, query
 from sklearn_aeppt.metrics import clopper_pearson, label_only_floor, perturbation_size
 

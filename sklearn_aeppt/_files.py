@@ -1,4 +1,4 @@
-"""Models and records from files: the one reader of demo, audit and protect."""
+"""Models from files: the one reader of audit and protect."""
 
 import sys
 from contextlib import contextmanager
@@ -8,7 +8,6 @@ from pathlib import Path
 import joblib
 
 from sklearn_aeppt import attacks, defenses
-from sklearn_aeppt._saving import read_records
 
 #: Types that skops asks about and that models of ours and of scikit-learn hold. None runs code of
 #: the file; a crafted tree could crash the process or read beside its arrays, no more.
@@ -108,49 +107,3 @@ def clear_errors(path):
             f"{path} cannot be loaded, it is damaged or was changed ({reason}): save the model "
             "again."
         ) from error
-
-
-def load_records(path, target=None):
-    """Return (X, y) of a table: .csv, .parquet (frames) or .npz (arrays ``X`` and ``y``)."""
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; give a .csv, .parquet or .npz file.")
-    if path.suffix == ".npz":
-        arrays = read_records(path)
-        return arrays["X"], arrays["y"]
-    if path.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"{path}: unknown kind of file; give .csv, .parquet or .npz.")
-    import pandas as pd
-
-    table = read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    target = table.columns[-1] if target is None else target
-    if target not in table:
-        known = ", ".join(map(str, table.columns[:5]))
-        raise ValueError(
-            f"{path} has no column {target!r}: it has {known}{', ...' * (table.shape[1] > 5)}. "
-            "Name the column of the class labels with --target."
-        )
-    return table.drop(columns=target), table[target].to_numpy()
-
-
-def read_csv(path):
-    """Return a table of text as a frame; UTF-8, whatever this machine's language is set to."""
-    import pandas as pd
-
-    try:
-        return pd.read_csv(path, encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 ({error.reason}): save it as UTF-8.") from error
-
-
-def prepare_records(model, X):
-    """Return a frame as the array that a model fitted on arrays expects; anything else as it is."""
-    if hasattr(X, "iloc") and not hasattr(model, "feature_names_in_"):
-        X = X.to_numpy()
-    expected = getattr(model, "n_features_in_", None)
-    if expected is not None and X.shape[1] != expected:
-        raise ValueError(
-            f"The records have {X.shape[1]} feature(s) and the model was fitted on {expected}: "
-            "give the columns that it was trained on, and name the labels with --target."
-        )
-    return X

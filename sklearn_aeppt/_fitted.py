@@ -1,15 +1,56 @@
-"""Whether an estimator is ready to predict."""
+"""Whether an estimator is ready to predict, and that nobody writes into one that is."""
 
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 
 def is_fitted(estimator):
-    """Return whether `estimator` is ready to predict; what cannot be fitted at all is."""
+    """Return whether `estimator` is ready to predict; what cannot be fitted at all is.
+
+    What is no scikit-learn estimator is fitted where it knows its classes.
+    """
     if not hasattr(estimator, "fit"):
         return True
+    if not hasattr(estimator, "__sklearn_tags__"):
+        return hasattr(estimator, "classes_")
     try:
         check_is_fitted(estimator)
     except NotFittedError:
         return False
     return True
+
+
+class FittedInside:
+    """Mixin, before BaseEstimator: parameters of a fitted ``estimator`` are not set through it.
+
+    scikit-learn's ``set_params`` writes into the nested object itself. A search over
+    ``estimator__...`` would change a model that its owner serves, which `clone` keeps fitted here.
+    """
+
+    def set_params(self, **params):
+        """Set parameters of this estimator; those of a fitted `estimator` are refused.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name; ``<component>__<parameter>`` for those of a component.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If a parameter is that of a fitted `estimator`.
+        """
+        nested = sorted(name for name in params if name.startswith("estimator__"))
+        inner = params.get("estimator", getattr(self, "estimator", None))
+        if nested and is_fitted(inner):
+            raise ValueError(
+                f"{nested[0]}={params[nested[0]]!r} would change a fitted model, "
+                f"{type(inner).__name__}, that is wrapped as it is: wrap an unfitted one, "
+                f"{type(self).__name__}(estimator=clone(model)), or change and fit the model "
+                "before it is wrapped."
+            )
+        return super().set_params(**params)

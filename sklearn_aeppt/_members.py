@@ -72,7 +72,8 @@ def check_two_sets(X_mem, X_non):
             f"X_mem has records of shape {shapes[0]} and X_non of shape {shapes[1]}: give both "
             "sides the same columns."
         )
-    columns = [list(getattr(X, "columns", [])) for X in (X_mem, X_non)]
+    # pyarrow's columns are what they hold
+    columns = [list(getattr(X, "column_names", getattr(X, "columns", []))) for X in (X_mem, X_non)]
     if columns[0] != columns[1]:
         differing = sorted(set(map(str, columns[0])) ^ set(map(str, columns[1])))[:5]
         raise ValueError(
@@ -94,6 +95,12 @@ def draw_members(y, fraction, rng):
 def find_labels(classes, y):
     """Return the int64 index into `classes` of every label in `y`, -1 where it is not there."""
     classes, y = np.asarray(classes), np.asarray(y)
+    if y.dtype.kind in "OUS" and classes.dtype.kind in "OUS":
+        place = {value: i for i, value in enumerate(classes.tolist())}
+        return np.array([place.get(value, -1) for value in y.tolist()], dtype=np.int64)
+    if (y.dtype.kind in "OUS") != (classes.dtype.kind in "OUS"):
+        y, classes = y.astype(object), classes.astype(object)
+        return find_labels(classes, y)
     order = np.argsort(classes)
     place = np.searchsorted(classes, y, sorter=order).clip(max=len(classes) - 1)
     index = order[place].astype(np.int64)

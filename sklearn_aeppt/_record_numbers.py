@@ -5,6 +5,7 @@ from scipy import sparse
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from sklearn_aeppt._containers import as_pandas
 from sklearn_aeppt._records import record_bytes
 
 
@@ -61,11 +62,6 @@ def steps_before(estimator):
     while isinstance(estimator, FrozenEstimator):
         estimator = estimator.estimator
     return estimator[:-1] if isinstance(estimator, Pipeline) and len(estimator) > 1 else None
-
-
-def as_pandas(X):
-    """Return frames of other kinds (polars, pyarrow) as those of pandas, the rest as it is."""
-    return X.to_pandas() if hasattr(X, "to_pandas") and not hasattr(X, "iloc") else X
 
 
 def are_numbers(X):

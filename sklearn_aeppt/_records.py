@@ -1,11 +1,14 @@
 """Records of any kind (arrays, frames, sparse matrices, lists): sliced late, joined, told apart."""
 
 import pickle
+import sys
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
+
+from sklearn_aeppt._containers import as_pandas
 
 
 class RecordRows:
@@ -23,7 +26,7 @@ class RecordRows:
     """
 
     def __init__(self, X, rows=None):
-        self.X = X
+        self.X = sparse.csr_array(X) if sparse.issparse(X) and X.format not in ("csr", "csc") else X
         self.rows = np.arange(_num_samples(X)) if rows is None else rows
 
     @property
@@ -47,17 +50,46 @@ class RecordRows:
         return _safe_indexing(self.X, self.rows)
 
 
+def computed(X):
+    """Return records that are still to be computed (Dask) as the array or frame they stand for."""
+    return X.compute() if hasattr(X, "__dask_graph__") else X
+
+
 def join_records(first, second):
     """Return one table of the rows of two tables of the same kind."""
+    first, second = computed(first), computed(second)
     if sparse.issparse(first):
         return sparse.vstack([first, second], format="csr")
     if hasattr(first, "iloc"):
         import pandas as pd
 
-        return pd.concat([first, second], ignore_index=True)
-    if isinstance(first, np.ndarray):
-        return np.concatenate([first, second])
-    return [*first, *second]
+        return pd.concat(_with_all_categories(first, second), ignore_index=True)
+    library = type(first).__module__.partition(".")[0]
+    if library in ("polars", "pyarrow", "torch"):  # has been imported, then
+        module = sys.modules[library]
+        join = {"polars": "concat", "pyarrow": "concat_tables", "torch": "cat"}[library]
+        return getattr(module, join)([first, second])
+    if isinstance(first, (list, tuple)):
+        return [*first, *second]
+    return np.concatenate([first, second])
+
+
+def _with_all_categories(*frames):
+    """Return frames whose categorical columns have one set of categories, so that joining keeps it.
+
+    Those of the first frame come first.
+    """
+    if not all(hasattr(frame, "columns") for frame in frames):  # series
+        return frames
+    frames = [frame.copy(deep=False) for frame in frames]
+    for i in range(frames[0].shape[1]):
+        kinds = [frame.dtypes.iloc[i] for frame in frames]
+        if all(hasattr(kind, "categories") for kind in kinds) and kinds[0] != kinds[1]:
+            known, others = (kind.categories for kind in kinds)
+            every = known.append(others.difference(known, sort=False))
+            for frame in frames:
+                frame.isetitem(i, frame.iloc[:, i].cat.set_categories(every))
+    return frames
 
 
 def number_records(X):
@@ -80,8 +112,7 @@ def record_bytes(X):
         values = X.data.astype(np.float64) if X.dtype.kind in "biuf" else X.data
         ends = zip(X.indptr[:-1], X.indptr[1:])
         return [X.indices[a:b].tobytes() + values[a:b].tobytes() for a, b in ends]
-    if hasattr(X, "to_pandas") and not hasattr(X, "iloc"):  # polars, pyarrow
-        X = X.to_pandas()
+    X = as_pandas(X)
     if hasattr(X, "iloc"):
         X = X.to_numpy(dtype=object)
     elif not isinstance(X, list):

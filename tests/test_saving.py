@@ -26,9 +26,9 @@ from examples.studies._data import images, tables
 from sklearn_aeppt import _remember, _saving
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt._demo import draw
-from sklearn_aeppt._files import load_records
 from sklearn_aeppt._remember import code_of, open_memory, remembered
 from sklearn_aeppt._saving import private_folder, read_records, write_text, writing
+from sklearn_aeppt._tables import load_records
 from sklearn_aeppt.attacks import LiRAAttack, ThresholdAttack, query
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.networks import NetworkClassifier
@@ -218,7 +218,7 @@ def test_files_do_not_depend_on_the_language_of_the_machine(tmp_path):
     table.write_text("größe,class\n1,大\n2,b\n", encoding="utf-8")
     program = (
         "import sys\n"
-        "from sklearn_aeppt._files import load_records\n"
+        "from sklearn_aeppt._tables import load_records\n"
         "from sklearn_aeppt._saving import write_text\n"
         "X, y = load_records(sys.argv[1])\n"
         "write_text(sys.argv[2], X.columns[0] + y[0])\n"

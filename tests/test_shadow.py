@@ -41,6 +41,7 @@ from sklearn_aeppt.attacks._shadow_models import (
     balanced_design,
     confidences,
     label_and_rest,
+    label_columns,
 )
 from sklearn_aeppt.defenses import RoundingClassifier, TopKClassifier
 
@@ -300,7 +301,8 @@ def test_law_rmia_by_sorting_is_rmia_by_counting(shadow, target, gamma, bits):
 def test_a_class_that_a_shadow_model_missed_has_confidence_zero():
     X = np.arange(8.0)[:, None]
     model = GaussianNB().fit(X[:4], [0, 0, 2, 2])
-    proba = confidences(model, X, 4)
+    columns = label_columns(np.arange(4), np.arange(4))
+    proba = confidences(model, X, 4, columns)
     assert proba.shape == (8, 4)
     assert (proba[:, [1, 3]] == 0).all()
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)

@@ -7,6 +7,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sklearn_aeppt._containers import as_kind_of, as_native
+
 
 @dataclass(frozen=True)
 class GaussianNoise:
@@ -37,12 +39,15 @@ class GaussianNoise:
 
     def __call__(self, X, rng):
         """Return a variant of every record of `X`, drawn from a numpy RandomState."""
+        return as_kind_of(X, self._vary(as_native(X), rng))
+
+    def _vary(self, X, rng):
         if sparse.issparse(X):
             return self._move_stored(X, rng)
         if hasattr(X, "iloc"):
             return self._move_columns(X, rng)
-        noisy = self._move(np.asarray(X), rng)
-        return noisy.astype(X.dtype) if getattr(X, "dtype", np.dtype(int)).kind == "f" else noisy
+        noisy = self._move(X, rng)
+        return noisy.astype(X.dtype) if X.dtype.kind == "f" else noisy
 
     def _move(self, values, rng):
         scale = self.scale
@@ -106,6 +111,9 @@ class BitFlips:
 
     def __call__(self, X, rng):
         """Return a variant of every record of `X`, drawn from a numpy RandomState."""
+        return as_kind_of(X, self._vary(as_native(X), rng))
+
+    def _vary(self, X, rng):
         turned = self._turned(np.shape(X), rng)
         if sparse.issparse(X):
             return abs(X - sparse.csr_array(turned))

@@ -87,7 +87,7 @@ class QuantileRegressionAttack(ScoreAttack):
         self : QuantileRegressionAttack
         """
         self._validate_params()
-        records, proba, label = read_records(self, X, reset=True)
+        records, proba, label, _ = read_records(self, X, reset=True)
         classes, member = check_membership(y, len(proba))
         answers = label_and_rest(proba, label)
         self._floor = answers[answers > 0].min() / 2
@@ -125,7 +125,7 @@ class QuantileRegressionAttack(ScoreAttack):
     def decision_function(self, X):
         """Return by how much each score exceeds the threshold, ndarray of shape (n,)."""
         check_is_fitted(self)
-        records, proba, label = read_records(self, X, reset=False)
+        records, proba, label, _ = read_records(self, X, reset=False)
         logit = self._logit(label_and_rest(proba, label))
         return self._score(_features(records, label), logit) - self.threshold_
 

@@ -4,6 +4,7 @@ Data flows one way through the library: target -> ``query`` -> attack -> score.
 """
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -51,8 +52,8 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     -------
     view : skorch.helper.SliceDict
         ``proba``: (n, K) float32 confidences; ``label``: (n,) int64 index into
-        ``target.classes_``; ``X``: the records, copied out late, for attacks that train models
-        of their own. scikit-learn slices it row by row, so it goes through ``cross_val_score``
+        ``target.classes_``; ``y``: (n,) the labels themselves; ``X``: the records, copied out
+        late, for attacks that train models of their own. scikit-learn slices it row by row, so it goes through ``cross_val_score``
         and the like as it is. ``rung`` stands beside ``repeats``, int8 of shape (n, n_answers):
         0 for the record itself, i for the i-th callable of `augment`.
 
@@ -82,15 +83,15 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     answers = _ask_often(targets, X, n_queries, steps, check_random_state(random_state))
     proba, classes = answers[:, 0], targets[0].classes_
     label = proba.argmax(axis=1).astype(np.int64) if y is None else label_index(classes, y)
+    y = np.asarray(classes)[label] if y is None else np.asarray(y)
+    seen = {"proba": proba, "label": label, "y": y, "X": RecordRows(X)}
     if answers.shape[1] == 1:
-        return slice_dict(proba=proba, label=label, X=RecordRows(X))
+        return slice_dict(**seen)
     rung = np.zeros((len(proba), n_queries), dtype=np.int8)
     if augment is not None:
         rung[:, 1:] = np.arange(n_queries - 1) % len(steps) + 1
     return slice_dict(
-        proba=proba,
-        label=label,
-        X=RecordRows(X),
+        **seen,
         repeats=answers,
         rung=np.repeat(rung, len(targets), axis=1),
     )
@@ -141,7 +142,8 @@ def label_index(classes, y):
     if (index < 0).any():
         raise ValueError(
             f"y={np.unique(np.asarray(y)[index < 0])[:5].tolist()} holds labels that the target "
-            "does not know: give labels out of target.classes_, or leave these records out."
+            f"does not know; it knows {np.asarray(classes)[:5].tolist()}: give labels out of "
+            "target.classes_, or leave these records out."
         )
     return index
 
@@ -175,7 +177,10 @@ def read_view(attack, X, *, reset):
 
 
 def read_records(attack, X, *, reset):
-    """Return (records, proba, label) of a view that holds the records themselves."""
+    """Return (records, proba, label, y) of a view that holds the records themselves.
+
+    `y` are the labels in the target's own terms, where the view has them.
+    """
     proba, label = read_view(attack, X, reset=reset)
     records = X.get("X") if isinstance(X, dict) else None
     if records is None:
@@ -183,7 +188,8 @@ def read_records(attack, X, *, reset):
             f"{type(attack).__name__} trains on records and X holds answers only: make it with "
             "sklearn_aeppt.attacks.query, or put the records under the key 'X'."
         )
-    return records.take() if isinstance(records, RecordRows) else records, proba, label
+    records = records.take() if isinstance(records, RecordRows) else records
+    return records, proba, label, X.get("y", label)
 
 
 def read_repeats(X, n_queries, *, varied=False):
@@ -200,12 +206,22 @@ def read_repeats(X, n_queries, *, varied=False):
 
 
 def check_membership(y, n):
-    """Return (classes, target) of a membership vector: target is 1 for the greater class."""
+    """Return (classes, target) of a membership vector: target is 1 for the greater class.
+
+    Booleans or numbers, such as 0 and 1; words are refused, since "out" is greater than "in".
+    """
     if y is None:
         raise ValueError(
             "requires y to be passed, but the target y is None: y says which records are members."
         )
     y = column_or_1d(y, warn=True)
+    words = [value for value in y.tolist() if not isinstance(value, (bool, Real))]
+    if words:
+        raise ValueError(
+            f"y={words[0]!r}, ... says in words who is a member, and which word means it cannot be "
+            "known: give a boolean mask that is true for members, as in y == 'member'."
+        )
+    y = np.asarray(y.tolist()) if y.dtype == object else y  # booleans or numbers, then
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     if len(y) != n:

@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_aeppt._fitted import FittedInside
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
 from sklearn_aeppt.attacks._query import check_membership, read_records
@@ -16,6 +17,7 @@ from sklearn_aeppt.attacks._shadow_models import (
     balanced_design,
     check_refittable,
     label_and_rest,
+    label_columns,
     train_shadow_models,
 )
 
@@ -28,7 +30,7 @@ SHADOW_CONSTRAINTS: dict = {
 }
 
 
-class ShadowModels:
+class ShadowModels(FittedInside):
     """Mixin of the attacks that train models of the target's kind, their ``estimator``."""
 
     needs_records: bool | str = True
@@ -85,7 +87,7 @@ class RecordAttack(ShadowModels, ScoreAttack):
         self._validate_params()
         check_refittable(self)
         self.estimator = clone(self.estimator)  # the twin's own, which it may train when asked
-        records, proba, label = read_records(self, X, reset=True)
+        records, proba, label, labels = read_records(self, X, reset=True)
         classes, member = check_membership(y, len(proba))
         trained_by = self.train_size * self.n_shadow_models
         n_out, n_in = int(self.n_shadow_models - trained_by), int(trained_by)
@@ -96,21 +98,21 @@ class RecordAttack(ShadowModels, ScoreAttack):
                 "least 2 are needed to tell how much they differ. Raise n_shadow_models."
             )
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self._known = records, proba, label, member
+        self._known = records, proba, label, labels, member
         if self.mode == "offline":
             self.in_mask_, self._answers, self.shadow_estimators_ = self._train(
-                records, label, keep_models=True
+                records, (label, labels), keep_models=True
             )
         self.classes_ = classes
         return self
 
-    def _train(self, records, label, *, keep_models):
+    def _train(self, records, labels, *, keep_models):
         rng = check_random_state(self._seed)
         in_mask = balanced_design(self.n_shadow_models, records, self.train_size, rng)
         answers, models = train_shadow_models(
             self,
             records,
-            label,
+            labels,
             in_mask,
             self.n_features_in_,
             seed=self._seed,
@@ -125,12 +127,13 @@ class RecordAttack(ShadowModels, ScoreAttack):
         The threshold is the one with the best balanced accuracy on the records of `fit`.
         """
         check_is_fitted(self)
-        asked, proba, label = read_records(self, X, reset=False)
-        known, known_proba, known_label, member = self._known
+        asked, proba, label, labels = read_records(self, X, reset=False)
+        known, known_proba, known_label, known_labels, member = self._known
         n_known = len(member)
         pool, pool_label = join_records(known, asked), np.r_[known_label, label]
         if self.mode == "online":
-            in_mask, shadows, _ = self._train(pool, pool_label, keep_models=False)
+            pool_labels = np.concatenate([known_labels, labels])
+            in_mask, shadows, _ = self._train(pool, (pool_label, pool_labels), keep_models=False)
         else:
             in_mask, shadows = self._ask(asked, label, number_records(pool))
         target = label_and_rest(np.concatenate([known_proba, proba]), pool_label)
@@ -142,7 +145,10 @@ class RecordAttack(ShadowModels, ScoreAttack):
     def _ask(self, asked, label, number):
         n_known = self.in_mask_.shape[1]
         models, n_classes = self.shadow_estimators_, self.n_features_in_
-        answers = ask_shadow_models(self, models, asked, label, n_classes, read=label_and_rest)
+        columns = label_columns(self._known[2], self._known[3])
+        answers = ask_shadow_models(
+            self, models, asked, label, n_classes, columns, read=label_and_rest
+        )
         # an asked record that equals a known one trained the same models
         first = np.unique(number, return_index=True)[1][number[n_known:]]
         trained = self.in_mask_[:, first.clip(max=n_known - 1)] & (first < n_known)

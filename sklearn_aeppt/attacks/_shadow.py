@@ -116,7 +116,7 @@ class ShadowAttack(ShadowModels, WrapperAttack):
         """
         self._validate_params()
         check_refittable(self)
-        records, proba, label = read_records(self, X, reset=True)
+        records, proba, label, labels = read_records(self, X, reset=True)
         classes, _ = check_membership(y, len(proba))
         rng = check_random_state(self.random_state)
         design = balanced_design(self.n_shadow_models, records, self.train_size, rng)
@@ -125,7 +125,7 @@ class ShadowAttack(ShadowModels, WrapperAttack):
         answers, _ = train_shadow_models(
             self,
             records,
-            label,
+            (label, labels),
             design,
             proba.shape[1],
             seed=rng.randint(2**31 - 1),

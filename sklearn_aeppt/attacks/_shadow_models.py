@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask_as_attacker
 from sklearn_aeppt._fitted import is_fitted
+from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._records import number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._seeding import reseed
@@ -90,13 +91,20 @@ def mask_name(estimator):
     return "is_member" if takes else None
 
 
-def confidences(model, X, n_classes):
+def label_columns(label, y):
+    """Return (labels in the target's terms, the target's column of each), sorted by the former."""
+    known, first = np.unique(y, return_index=True)
+    return known, label[first]
+
+
+def confidences(model, X, n_classes, columns):
     """Return what a model answers in the target's columns, (n, n_classes) float32.
 
     A class that the model's training rows missed has confidence zero.
     """
+    known, column = columns
     proba = np.zeros((_num_samples(X), n_classes), dtype=np.float32)
-    proba[:, model.classes_] = ask_as_attacker(model, X)
+    proba[:, column[find_labels(known, model.classes_)]] = ask_as_attacker(model, X)
     return proba
 
 
@@ -112,26 +120,28 @@ def label_and_rest(proba, label):
     return np.column_stack([mine, proba.sum(axis=1)])
 
 
-def _shadow_model(template, X, label, is_in, n_classes, read, keep_model):
+def _shadow_model(template, X, labels, is_in, n_classes, read, keep_model):
     """Train one shadow model and read its answers on all records; the unit of the cache."""
+    label, y = labels
     mask = mask_name(template)
     if mask is None:
         rows = np.flatnonzero(is_in)
-        model = template.fit(_safe_indexing(X, rows), label[rows])
+        model = template.fit(_safe_indexing(X, rows), y[rows])
     else:
-        model = template.fit(X, label, **{mask: is_in})
-    answers = read(confidences(model, X, n_classes), label)
+        model = template.fit(X, y, **{mask: is_in})
+    answers = read(confidences(model, X, n_classes, label_columns(label, y)), label)
     return answers, model if keep_model else None
 
 
-def train_shadow_models(attack, X, label, in_mask, n_classes, *, seed, read, keep_models):
+def train_shadow_models(attack, X, labels, in_mask, n_classes, *, seed, read, keep_models):
     """Train ``attack.estimator`` on each row of a design; return (answers, models).
 
     Parameters
     ----------
     attack : estimator with the parameters ``estimator``, ``n_jobs``, ``memory``, ``verbose``
     X : records
-    label : int ndarray of shape (n,)
+    labels : pair of ndarray of shape (n,)
+        The target's columns, int, and the labels as the target was given them.
     in_mask : boolean ndarray of shape (n_shadow_models, n)
         A defended template gets all records and the mask, any other the records marked.
     n_classes : int
@@ -147,7 +157,7 @@ def train_shadow_models(attack, X, label, in_mask, n_classes, *, seed, read, kee
     models : list of fitted estimators, or of None
     """
     for is_in in in_mask:
-        if len(np.unique(label[is_in])) < 2:
+        if len(np.unique(labels[0][is_in])) < 2:
             raise ValueError(
                 f"A shadow model would be trained on {is_in.sum()} record(s) of fewer than two "
                 "classes: give more records, or a greater train_size."
@@ -156,12 +166,12 @@ def train_shadow_models(attack, X, label, in_mask, n_classes, *, seed, read, kee
     templates = [reseed(clone(attack.estimator), rng) for _ in in_mask]
     memory = open_memory(attack.memory)
     # the records are hashed once, not once for each model
-    records = joblib.hash((X, label), coerce_mmap=True) if memory.location else None
+    records = joblib.hash((X, labels), coerce_mmap=True) if memory.location else None
     jobs = (
         delayed(
             remembered(
                 memory,
-                partial(_shadow_model, template, X, label, is_in, n_classes, read, keep_models),
+                partial(_shadow_model, template, X, labels, is_in, n_classes, read, keep_models),
                 counted=(template, records, is_in, n_classes, read, keep_models),
             )
         )()
@@ -173,12 +183,12 @@ def train_shadow_models(attack, X, label, in_mask, n_classes, *, seed, read, kee
     return np.stack(answers), list(models)
 
 
-def ask_shadow_models(attack, models, X, label, n_classes, *, read):
+def ask_shadow_models(attack, models, X, label, n_classes, columns, *, read):
     """Return what fitted shadow models answer on other records, (n_shadow_models, n, ...)."""
-    ask = partial(_ask, X=X, label=label, n_classes=n_classes, read=read)
+    ask = partial(_ask, X=X, label=label, n_classes=n_classes, columns=columns, read=read)
     # threads: the models need not travel, and predict_proba spends its time outside of Python
     return np.stack(Parallel(attack.n_jobs, prefer="threads")(delayed(ask)(m) for m in models))
 
 
-def _ask(model, X, label, n_classes, read):
-    return read(confidences(model, X, n_classes), label)
+def _ask(model, X, label, n_classes, columns, read):
+    return read(confidences(model, X, n_classes, columns), label)

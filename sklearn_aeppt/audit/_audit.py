@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
+from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
 from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._members import check_two_sets
@@ -23,7 +24,13 @@ from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
-from sklearn_aeppt.audit._suites import contenders, shadow_template
+from sklearn_aeppt.audit._suites import (
+    Contender,
+    contenders,
+    result_or_reason,
+    shadow_template,
+    try_template,
+)
 from sklearn_aeppt.audit._views import Views
 from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.metrics import (
@@ -128,11 +135,12 @@ def audit(
         return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
                         slices=slices, memory=memory, verbose=verbose)  # fmt: skip
     check_ready(target)
-    X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non)
+    # equal confidences are no equal records
+    equal_count = not isinstance(target, Answers)
+    X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count)
     slices = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
-    found = contenders(attacks, seed, target=target, X=X)
     found = contenders(attacks, seed, target=target, X=X)
     template = None
     if attacks == "full" or any(contender.traits.lacks_estimator for contender in found):
@@ -140,11 +148,13 @@ def audit(
     defended = isinstance(target, OutputDefense)
     views = Views(target, target.estimator_ if defended else None, X, y, found, ask)
     label, proba = views.shown["label"], views.shown["proba"]
-    ready = _make_ready(found, views, template)
+    failure = None if template is None else try_template(template, X, y, is_member)
+    ready = _make_ready(found, views, template, failure)
     known, scored = train_test_split(
         np.arange(len(y)), test_size=0.5, stratify=is_member, random_state=split
     )
     done = _play_all(ready, views, is_member, known, scored, memory, n_jobs, verbose)
+    ready, done = _without_failed(ready, done)
 
     predicted = ask_labels(target, X, proba)
     sides = ((label[rows], predicted[rows]) for rows in (is_member, ~is_member))
@@ -156,8 +166,11 @@ def audit(
     members = np.flatnonzero(truth)
     at_risk = scored[members[np.argsort(-score[members], kind="stable")[:20]]]
     canaries = None
-    if attacks == "full" and template is not None:
-        canaries = canary_risk(template, X, y, is_member, seed)
+    if attacks == "full" and template is not None and failure is None:
+        canaries = result_or_reason(partial(canary_risk, template, X, y, is_member, seed))
+        if isinstance(canaries, str):
+            found.append(Contender("mislabeled canaries", not_run=canaries))
+            canaries = None
     slices = {"class": y, "answer": np.where(right, "right", "wrong"), **slices}
     not_run = [{"attack": c.name, "not_run": c.not_run} for c in found if c.not_run]
     return AuditReport(
@@ -199,7 +212,7 @@ def _compare(targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
     return AuditComparison(reports, size)
 
 
-def _join(X_mem, y_mem, X_non, y_non):
+def _join(X_mem, y_mem, X_non, y_non, equal_count):
     check_two_sets(X_mem, X_non)
     sides = []
     for side, X, y in (("mem", X_mem, y_mem), ("non", X_non, y_non)):
@@ -212,7 +225,7 @@ def _join(X_mem, y_mem, X_non, y_non):
         sides.append(y)
     X, y = join_records(X_mem, X_non), np.concatenate(sides)
     is_member = np.arange(len(y)) < len(sides[0])
-    number = number_records(X)
+    number = number_records(X) if equal_count else np.arange(len(y))
     twice = ~is_member & np.isin(number, number[is_member])
     if twice.any():
         warnings.warn(
@@ -228,23 +241,43 @@ def _join(X_mem, y_mem, X_non, y_non):
     return X, y, is_member, ~twice
 
 
-def _make_ready(found, views, template):
+def _make_ready(found, views, template, failure):
     """Return the contenders that can be run; note on each of the others why it cannot."""
     for contender in found:
-        contender.not_run = contender.not_run or _obstacle(contender, views, template)
+        contender.not_run = contender.not_run or _obstacle(contender, views, template, failure)
     ready = [contender for contender in found if contender.not_run is None]
-    if not ready:
-        reasons = "; ".join(f"{contender.name}: {contender.not_run}" for contender in found)
-        raise ValueError(f"No attack can be run. {reasons}.")
+    _check_any(ready, found)
     return ready
 
 
-def _obstacle(contender, views, template):
+def _check_any(ready, found):
+    if not ready:
+        reasons = "; ".join(f"{contender.name}: {contender.not_run}" for contender in found)
+        raise ValueError(f"No attack can be run. {reasons}.")
+
+
+def _without_failed(ready, done):
+    """Return (contenders, what they say) of those that ran to their end; note why others did not.
+
+    What one attack cannot do with this target costs its own row, not the hours of the others.
+    """
+    for contender, said in zip(ready, done):
+        if isinstance(said, str):
+            contender.not_run = said
+            warnings.warn(f"{contender.name} is not in the report: {said}.", stacklevel=3)
+    finished = [(c, said) for c, said in zip(ready, done) if not isinstance(said, str)]
+    _check_any(finished, ready)
+    return [list(part) for part in zip(*finished)]
+
+
+def _obstacle(contender, views, template, failure):
     """Return why an attack cannot be run, or None; give it what it lacks and the audit has."""
     reason = views.lacks(contender.traits)
     if reason is None and contender.traits.lacks_estimator:
         if template is None:
             return "it trains models of the target's kind, and this target cannot be trained again"
+        if failure is not None:
+            return f"it trains models of the target's kind, and training one failed: {failure}"
         contender.attack._take_estimator(template)
     if reason is None and contender.if_repeats_differ and not views.repeats_differ():
         return "a repeated query gets the same output: there is nothing to average"
@@ -261,7 +294,7 @@ def _play_all(ready, views, is_member, known, scored, memory, n_jobs, verbose):
         )
         for contender in ready
     )  # fmt: skip
-    jobs = (delayed(remembered(memory, play))() for play in plays)
+    jobs = (delayed(result_or_reason)(remembered(memory, play)) for play in plays)
     done = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     return list(tqdm(done, "attacks", len(ready), disable=not verbose))
 

@@ -1,12 +1,14 @@
 """Which attacks an audit runs."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
 
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._fitted import is_fitted
@@ -29,6 +31,7 @@ from sklearn_aeppt.attacks import (
     VariantsAttack,
 )
 from sklearn_aeppt.attacks._base import traits_of
+from sklearn_aeppt.attacks._shadow_models import mask_name
 from sklearn_aeppt.audit._views import variation
 from sklearn_aeppt.defenses._base import OutputDefense
 
@@ -158,3 +161,30 @@ def shadow_template(target):
         return type(target)(**{**params, "estimator": inner})
     refittable = hasattr(target, "get_params") and not isinstance(target, Answers)
     return clone(target) if refittable else None
+
+
+def try_template(template, X, y, is_member):
+    """Return why a model of the target's kind cannot be trained on half of the members, or None.
+
+    Hours of shadow models begin with one that shows whether the target's parameters are enough:
+    early stopping wants a validation set, sample weights or a routed parameter may be missing.
+    """
+    template, rows = clone(template), np.flatnonzero(is_member)[::2]
+    mask = mask_name(template)
+    if mask is None:
+        train = partial(template.fit, _safe_indexing(X, rows), y[rows])
+    else:
+        train = partial(template.fit, X, y, **{mask: np.isin(np.arange(len(y)), rows)})
+    said = result_or_reason(train)
+    return said if isinstance(said, str) else None
+
+
+def result_or_reason(run):
+    """Return what `run` returns, or the text of the error that it ends with.
+
+    For code of anyone's (models, attacks): its error becomes a row of the report.
+    """
+    try:
+        return run()
+    except Exception as error:
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

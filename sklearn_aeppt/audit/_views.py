@@ -7,7 +7,8 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing
 
 from sklearn_aeppt._answers import Answers
-from sklearn_aeppt._record_numbers import as_numbers
+from sklearn_aeppt._containers import as_native
+from sklearn_aeppt._record_numbers import are_numbers, as_numbers
 from sklearn_aeppt.attacks import BitFlips, GaussianNoise, NoiseLadder, query
 from sklearn_aeppt.attacks._augment import numeric_columns
 
@@ -98,20 +99,21 @@ class Views:
 
 def variation(X):
     """Return how to vary records slightly: bit flips, noise, or None where they are no numbers."""
+    X = as_native(X)
     if hasattr(X, "iloc"):
-        kinds = {dtype.kind if isinstance(dtype, np.dtype) else "O" for dtype in X.dtypes}
-        values = X.to_numpy() if kinds <= set("fiub") else None
+        values = X.to_numpy(np.float64, na_value=np.nan) if are_numbers(X).all() else None
     else:
         values = X if isinstance(X, np.ndarray) and X.dtype.kind in "fiub" else None
     if values is None or values.ndim != 2:
         return None
     if ((values == 0) | (values == 1)).all():
         return BitFlips(min(0.5, 2 / values.shape[1]))
-    return GaussianNoise(0.1 * float(values.std()))
+    return GaussianNoise(0.1 * float(np.nanstd(values)))
 
 
 def ladder(X):
     """Return how to vary records at several scales, or None where nothing in them is a number."""
+    X = as_native(X)
     if sparse.issparse(X):
         numbers, bits = X.dtype.kind in "fiub", (X.tocsr().data == 1).all()
     else:

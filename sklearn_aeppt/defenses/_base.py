@@ -14,14 +14,26 @@ from sklearn.utils import (
     indexable,
 )
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import (
+    _num_samples,
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+)
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._ask import ask, ask_labels
-from sklearn_aeppt._compat import check_feature_names, check_n_features, clone_parametrized
-from sklearn_aeppt._fitted import is_fitted
+from sklearn_aeppt._compat import (
+    check_feature_names,
+    check_n_features,
+    clone_parametrized,
+    routing_enabled,
+    take_fit_params,
+)
+from sklearn_aeppt._fitted import FittedInside, is_fitted
 from sklearn_aeppt._keyed_noise import SecretBytes, draw_key
 from sklearn_aeppt._members import draw_members, find_labels, split_by_mask, split_for_fitted
 from sklearn_aeppt._one_step import OneStep, is_twin_state
@@ -41,7 +53,7 @@ from sklearn_aeppt.defenses._record_grid import RecordGrid
 PROBA, LABELS = "estimator.predict_proba(X)", "estimator.predict(X)"
 
 
-class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator):
+class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, BaseEstimator):
     """Base of the classifiers that show other confidences than the one they wrap.
 
     A subclass has the parameters ``estimator``, ``member_fraction`` and ``random_state`` and
@@ -78,7 +90,17 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         vars(self)["key"] = SecretBytes(value) if type(value) is bytes else value
 
     @np.errstate(under="ignore")  # a tiny confidence may become zero
-    def fit(self, X, y=None, *, is_member=None, y_mem=None, y_non=None):
+    def fit(
+        self,
+        X,
+        y=None,
+        *,
+        is_member=None,
+        y_mem=None,
+        y_non=None,
+        sample_weight=None,
+        **fit_params,
+    ):
         """Fit the defense, and the wrapped estimator too where it is not fitted yet.
 
         Parameters
@@ -94,6 +116,13 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             train it; None draws `member_fraction` of each class at random.
         y_mem, y_non : array-like of shape (n,), default=None
             Class labels of the two sets of records, in the form ``fit(X_mem, X_non)``.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the records, for the training of an unfitted `estimator`; the defense
+            itself weighs all records alike.
+        **fit_params : dict
+            Further parameters of the unfitted `estimator`'s ``fit``. Those with one value for
+            each record are cut to the records that train it. With scikit-learn's metadata routing
+            enabled they are routed by request.
 
         Returns
         -------
@@ -105,13 +134,21 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             If the estimator has no ``predict_proba``.
         ValueError
             If it cannot be told who is a member, if members or non-members are missing, or if
-            the estimator's answers are not probability vectors.
+            the estimator's answers are not probability vectors, as those of a multilabel model;
+            if parameters are given for the training of an estimator that is fitted.
         """
         self._validate_params()
         self._check_estimator()
         if self.n_draws:
             self._key = draw_key(self.key)  # before any training: it may be refused
+        if sample_weight is not None:
+            fit_params = {"sample_weight": sample_weight, **fit_params}
         if is_fitted(self.estimator):
+            if fit_params:
+                raise ValueError(
+                    f"{next(iter(fit_params))} is for training, and the estimator is fitted: leave "
+                    "it out, or give the estimator unfitted."
+                )
             estimator = self.estimator
             members, non_members = split_for_fitted(X, y, is_member)
             for name, side, labels in (("y_mem", members, y_mem), ("y_non", non_members, y_non)):
@@ -129,8 +166,10 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
                 "the estimator first, or give y with is_member=mask."
             )
         else:
-            members, non_members = self._split_for_unfitted(X, y, is_member)
-            estimator = clone(self.estimator).fit(members.X, members.y)
+            X, y, is_member = self._choose_members(X, y, is_member)
+            members, non_members = split_by_mask(X, y, is_member, "is_member")
+            fit_params = self._routed(fit_params, X, is_member)
+            estimator = clone(self.estimator).fit(members.X, members.y, **fit_params)
         if not hasattr(estimator, "classes_"):
             raise ValueError(
                 f"estimator={self.estimator!r} has no classes_ after fit: wrap a classifier."
@@ -205,7 +244,32 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
                 "sklearn.calibration.CalibratedClassifierCV, or switch its probabilities on."
             )
 
-    def _split_for_unfitted(self, X, y, is_member):
+    def _routed(self, fit_params, X, is_member):
+        """Return the parameters of the estimator's ``fit``, for the records that train it."""
+        if routing_enabled():
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+        elif "sample_weight" in fit_params and not has_fit_parameter(
+            self.estimator, "sample_weight"
+        ):
+            raise ValueError(
+                f"sample_weight is given, and {type(self.estimator).__name__}.fit takes none: give "
+                "an estimator that does, or, to a step of a Pipeline, <step>__sample_weight."
+            )
+        return take_fit_params(X, fit_params, indices=np.flatnonzero(np.asarray(is_member)))
+
+    def get_metadata_routing(self):
+        """Return who takes which metadata, see scikit-learn's user guide on metadata routing.
+
+        Returns
+        -------
+        routing : sklearn.utils.metadata_routing.MetadataRouter
+        """
+        training = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(estimator=self.estimator, method_mapping=training)
+
+    def _choose_members(self, X, y, is_member):
+        """Return X, the class labels, and who trains the estimator."""
         name = type(self).__name__
         if y is None:
             raise ValueError(
@@ -224,7 +288,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         if is_member is None:
             rng = check_random_state(self.random_state)
             is_member = draw_members(y, self.member_fraction, rng)
-        return split_by_mask(X, y, is_member, "is_member")
+        return X, y, is_member
 
     def perturb(self, proba, records=None):
         """Return what the defense shows in place of confidences made elsewhere.
@@ -251,6 +315,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             sum of one by more than 0.001; if `records` has another length.
         """
         check_is_fitted(self)
+        if np.shape(proba) == (0, len(self.classes_)):
+            return np.empty(np.shape(proba))
         proba = check_proba(proba, source="proba", n_classes=len(self.classes_))
         draws = self._draws(proba, records, self.estimator_) if self.n_draws else None
         return self._perturb_in_blocks(self._decided(proba, None), draws)
@@ -275,6 +341,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         """Return the defended confidences, ndarray of shape (n, K), rows summing to one."""
         self._check_query(X)
         proba = ask(self.estimator_, X, source=PROBA)
+        if not len(proba):
+            return proba
         label = ask_labels(self.estimator_, X, proba, source=LABELS) if self._asks_labels else None
         if not self.n_draws:
             return self._perturb_in_blocks(self._decided(proba, label))
@@ -310,7 +378,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         They are the argmax of what `predict_proba` shows.
         """
         self._check_query(X)
-        if self._asks_labels:
+        if self._asks_labels and _num_samples(X):
             label = ask_labels(self.estimator_, X, None, source=LABELS)
         else:
             label = self._decided(ask(self.estimator_, X, source=PROBA), None).argmax(axis=1)

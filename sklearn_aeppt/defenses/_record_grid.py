@@ -9,7 +9,8 @@ grid. The label stays that of the query as it came.
 import numpy as np
 from scipy import sparse
 
-from sklearn_aeppt._record_numbers import are_numbers, as_numbers, as_pandas, must_be_numbers
+from sklearn_aeppt._containers import as_kind_of, as_pandas
+from sklearn_aeppt._record_numbers import are_numbers, as_numbers, must_be_numbers
 
 
 def _two_values(values, low, high):
@@ -60,7 +61,7 @@ class RecordGrid:
 
     def nearest(self, X):
         """Return (rows off the grid, those rows as they would be on it); the rows may be none."""
-        X = as_pandas(X)
+        came, X = X, as_pandas(X)
         if not len(self.columns_) or sparse.issparse(X):
             return np.empty(0, dtype=np.intp), None
         if hasattr(X, "iloc"):
@@ -82,15 +83,10 @@ class RecordGrid:
                 if hit.any():
                     before = values[rows, j].astype(np.float64)
                     moved.isetitem(column, np.where(hit, on_grid[rows, j], before))
-            return rows, moved
+            return rows, as_kind_of(came, moved)
         moved = np.array(np.asarray(X)[rows], order="C")
         if moved.dtype.kind in "biu":  # the grid may lie between whole numbers
             moved = moved.astype(np.float64)
         flat = moved.reshape(len(rows), -1)
         flat[:, self.columns_] = np.where(off[rows], on_grid[rows], flat[:, self.columns_])
-        return rows, moved.tolist() if isinstance(X, list) else as_tensor(moved, X)
-
-
-def as_tensor(moved, X):
-    """Return an array as a tensor where `X` is one, the array itself elsewhere."""
-    return X.new_tensor(moved, dtype=X.dtype) if hasattr(X, "new_tensor") else moved
+        return rows, as_kind_of(came, moved)

@@ -1,0 +1,205 @@
+"""Records and class labels from files: the one reader of demo, audit and protect."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sklearn_aeppt._saving import read_records
+
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+KINDS = ".csv, .tsv (compressed too, as .csv.gz), .parquet or .npz"
+
+
+def load_records(path, target=None):
+    """Return (X, y) of a file: a frame of text or Parquet, or arrays ``X`` and ``y`` of an .npz.
+
+    Parameters
+    ----------
+    path : path-like
+    target : str or None
+        Column of the class labels; None takes the last one.
+
+    Raises
+    ------
+    ValueError
+        If the file is not there, of an unknown kind, not UTF-8, or lacks labels.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; give a {KINDS} file.")
+    ending = path.suffixes[-2:] if path.suffix in COMPRESSED else path.suffixes[-1:]
+    kind = ending[0] if ending else ""
+    if kind == ".npz":
+        arrays = read_records(path)
+        X, y = arrays["X"], arrays["y"]
+    elif kind in SEPARATORS or path.suffix == ".parquet":
+        X, y = _read_frame(path, SEPARATORS.get(kind), target)
+    else:
+        raise ValueError(f"{path}: unknown kind of file; give {KINDS}.")
+    import pandas as pd
+
+    missing = np.flatnonzero(pd.isna(y))
+    if len(missing):
+        raise ValueError(
+            f"{path} has no class label in {len(missing)} record(s), the first of them number "
+            f"{missing[0]} (from 0): complete them, or leave these records out."
+        )
+    return X, y
+
+
+def _read_frame(path, separator, target):
+    import pandas as pd
+
+    table = pd.read_parquet(path) if separator is None else read_text(path, separator)
+    target = table.columns[-1] if target is None else target
+    if target not in table:
+        known = ", ".join(map(str, table.columns[:5]))
+        raise ValueError(
+            f"{path} has no column {target!r}: it has {known}{', ...' * (table.shape[1] > 5)}. "
+            "Name the column of the class labels with --target."
+        )
+    y = table[target]
+    if y.dtype.kind not in "biuf" and separator is not None:
+        # "NA" is a label; only an empty cell is none
+        y = read_text(path, separator, usecols=[target], keep_default_na=False, na_values=[""])
+        y = y[target]
+    return table.drop(columns=target), y.to_numpy()
+
+
+def read_text(path, separator=",", **options):
+    """Return a table of text as a frame; UTF-8, whatever this machine's language is set to."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, sep=separator, encoding="utf-8", **options)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 ({error.reason}): save it as UTF-8.") from error
+
+
+def match_columns(X_mem, X_non, names=None):
+    """Return both tables with the same columns in the same order: `names`, or those of the first.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or are there that none should be.
+    """
+    frames = [hasattr(X, "iloc") for X in (X_mem, X_non)]
+    if not all(frames):
+        if any(frames):
+            raise ValueError("--members and --non-members: give two files of the same kind.")
+        return X_mem, X_non
+    order = list(X_mem.columns) if names is None else list(names)
+    source = "--members" if names is None else "the model"
+    for option, X in (("--members", X_mem), ("--non-members", X_non)):
+        missing = [name for name in order if name not in X]
+        more = [name for name in X if name not in order]
+        if missing:
+            raise ValueError(
+                f"{option} lacks the column(s) {_some(missing)} of {source}; it has "
+                f"{_some(X.columns)}: give the columns that the model was trained on, and name the "
+                "labels with --target."
+            )
+        if more:
+            raise ValueError(
+                f"{option} has the column(s) {_some(more)}, which {source} does not know"
+                f"{_index_hint(more)}: leave them out, or name the labels with --target."
+            )
+    return X_mem[order], X_non[order]
+
+
+def prepare_records(model, X_mem, X_non):
+    """Return the tables as the model takes them: by the names it knows, or as arrays, or as texts.
+
+    A model that knows no names is given an array, one column of text as a list of texts.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    sides = match_columns(X_mem, X_non, names)
+    if names is None and all(hasattr(X, "iloc") for X in sides):
+        sides = [_without_names(model, X) for X in sides]
+    expected = getattr(model, "n_features_in_", None)
+    for option, X in zip(("--members", "--non-members"), sides):
+        n = X.shape[1] if getattr(X, "ndim", 1) > 1 else expected
+        if expected is not None and n != expected:
+            named = X_mem.columns if hasattr(X_mem, "iloc") else []
+            raise ValueError(
+                f"{option}: the records have {n} feature(s) and the model was fitted on "
+                f"{expected}{_index_hint(named)}: give the columns that it was trained on, and "
+                "name the labels with --target."
+            )
+    return sides
+
+
+def _without_names(model, X):
+    is_text = X.shape[1] == 1 and not hasattr(model, "n_features_in_")
+    if is_text and X.dtypes.iloc[0].kind not in "biuf":
+        return X.iloc[:, 0].tolist()
+    return X.to_numpy()
+
+
+def name_classes(columns, *labels):
+    """Return the class label that each column of confidences stands for.
+
+    A column is named after its class, with a prefix that all of them share or without one, as in
+    ``proba_0, proba_1``.
+
+    Raises
+    ------
+    ValueError
+        If a label has no column, or a column that is no label cannot be read as one.
+    """
+    known = np.unique(np.concatenate([np.asarray(side, dtype=str) for side in labels]))
+    values = {str(value): value for side in labels for value in side}
+    names = [str(column) for column in columns]
+    if not set(known) <= set(names):
+        shared = _shared_prefix(names)
+        names = [name[len(shared) :] for name in names]
+    lacking = sorted(set(known) - set(names))
+    if lacking:
+        raise ValueError(
+            f"The columns {_some(columns)} hold no confidences of the class(es) "
+            f"{_some(lacking)}: name each column after its class, as it stands among the "
+            "labels, and name the column of the labels with --target."
+        )
+    kind = type(next(iter(values.values())))
+    classes = []
+    for column, name in zip(columns, names):
+        if name not in values and kind is not str:
+            try:
+                values[name] = kind(name)
+            except ValueError:
+                hint = _index_hint([column])
+                raise ValueError(
+                    f"The column {column!r} is not named after a class{hint}; the labels are "
+                    f"{_some(known)}: leave it out, or name the labels with --target."
+                ) from None
+        elif name not in values and _index_hint([column]):
+            raise ValueError(
+                f"The column {column!r} is not named after a class{_index_hint([column])}: leave "
+                "it out."
+            )
+        classes.append(values.get(name, name))
+    return classes
+
+
+def _shared_prefix(names):
+    """Return what all names begin with, up to its last character that is no letter or digit."""
+    shortest = min(names, key=len)
+    n = next((i for i, c in enumerate(shortest) if any(name[i] != c for name in names)), 0)
+    while n and shortest[n - 1].isdigit():
+        n -= 1
+    return shortest[:n]
+
+
+def _index_hint(columns):
+    """Return what to say of columns that look like an index that pandas wrote."""
+    unnamed = [c for c in columns if str(c).startswith(("Unnamed: ", "__index_level_"))]
+    if not unnamed:
+        return ""
+    return f" ({unnamed[0]!r} looks like the index of a frame: save it with index=False)"
+
+
+def _some(names):
+    names = list(map(str, names))
+    return ", ".join(names[:5]) + ", ..." * (len(names) > 5)

@@ -1,0 +1,484 @@
+"""What users bring: each kind is audited right, or refused with an error that names it."""
+
+import warnings
+
+import numpy as np
+import pytest
+from extras import torch
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import make_classification
+from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt.attacks import (
+    BitFlips,
+    GapAttack,
+    GaussianNoise,
+    GradientBoostingAttack,
+    LiRAAttack,
+    RMIAAttack,
+    ShadowAttack,
+    ThresholdAttack,
+    query,
+)
+from sklearn_aeppt.audit import audit
+from sklearn_aeppt.defenses import RoundingClassifier, TopKClassifier
+
+pd = pytest.importorskip("pandas")
+
+X, y = make_classification(240, 6, n_informative=4, n_classes=3, flip_y=0.3, random_state=0)
+M, N = slice(0, 120), slice(120, 240)
+member = np.arange(240) < 120
+names = np.array(["no", "perhaps", "yes"])[y]
+KEY = b"a key of the tests, known to all"
+fitted = GaussianNB().fit(X[M], y[M])
+
+
+def quick(model, records=X, labels=y, attacks="quick", **options):
+    one, other = records[M], records[N]
+    return audit(model, one, labels[M], other, labels[N], attacks, random_state=0, **options)
+
+
+# ---- a fitted model is never written to
+
+
+@pytest.mark.parametrize(
+    "defense",
+    [EqualizedClassifier, RoundingClassifier, lambda model: make_pipeline(TopKClassifier(model))],
+    ids=["equalized", "rounding", "in a pipeline"],
+)
+def test_parameters_of_a_fitted_model_are_not_set(defense):
+    model = KNeighborsClassifier(1).fit(X[M], y[M])
+    wrapped = defense(model)
+    prefix = "topkclassifier__" if hasattr(wrapped, "steps") else ""
+    for one in (wrapped, clone(wrapped)):
+        with pytest.raises(ValueError, match=r"estimator__n_neighbors=15 would change a fitted"):
+            one.set_params(**{f"{prefix}estimator__n_neighbors": 15})
+    assert model.n_neighbors == 1
+
+
+def test_a_search_over_a_fitted_model_is_refused_and_one_over_an_unfitted_one_is_not():
+    model = KNeighborsClassifier(1).fit(X[M], y[M])
+    grid = {"estimator__n_neighbors": [1, 15]}
+    options = {"cv": 2, "error_score": "raise", "scoring": lambda e, X, y=None: 0.0}
+    with pytest.raises(ValueError, match="would change a fitted model"):
+        GridSearchCV(EqualizedClassifier(model), grid, **options).fit(X, member)
+    assert model.n_neighbors == 1
+    GridSearchCV(RoundingClassifier(KNeighborsClassifier()), grid, **options).fit(X, y)
+    inside = RoundingClassifier(model)  # one call may bring its own model
+    inside.set_params(estimator=KNeighborsClassifier(), estimator__n_neighbors=3)
+    assert inside.estimator.n_neighbors == 3
+
+
+def test_an_attack_does_not_write_into_the_model_that_it_is_given():
+    model = LogisticRegression(C=1.0).fit(X[M], y[M])
+    with pytest.raises(ValueError, match=r"estimator__C=9.* would change a fitted model"):
+        LiRAAttack(model).set_params(estimator__C=9.0)
+    assert model.C == 1.0
+
+
+# ---- membership in words
+
+
+@pytest.mark.parametrize("words", [("test", "train"), ("out", "in"), ("0", "1"), (None, "member")])
+@pytest.mark.parametrize("attack", [ThresholdAttack(), GapAttack(), GradientBoostingAttack()])
+def test_membership_in_words_is_refused(words, attack):
+    view = query(fitted, X, y)
+    for kind in (object, str if None not in words else object):
+        said = np.array([words[i] for i in member.astype(int)], dtype=kind)
+        with pytest.raises(ValueError, match=r"says in words who is a member.*boolean mask"):
+            attack.fit(view, said)
+
+
+@pytest.mark.parametrize("kind", [bool, int, np.uint8, float, object])
+def test_membership_as_booleans_or_numbers(kind):
+    view = query(fitted, X, y)
+    said = member.astype(kind)
+    found = ThresholdAttack().fit(view, said).predict(view)
+    np.testing.assert_array_equal(
+        found.astype(bool), ThresholdAttack().fit(view, member).predict(view)
+    )
+
+
+# ---- models that are no estimators of scikit-learn
+
+
+class Own:
+    """Written without scikit-learn."""
+
+    def fit(self, X, y):
+        self.model = LogisticRegression().fit(X, y)
+        self.classes_ = self.model.classes_
+        return self
+
+    def predict(self, X):
+        return self.model.predict(X)
+
+    def predict_proba(self, X):
+        return self.model.predict_proba(X)
+
+
+class Service:
+    """Has neither fit nor predict."""
+
+    def __init__(self, model):
+        self.predict_proba, self.classes_ = model.predict_proba, list(model.classes_)
+
+
+@pytest.mark.parametrize("model", [Own().fit(X[M], names[M]), Service(Own().fit(X[M], names[M]))])
+def test_models_without_scikit_learn(model):
+    report = quick(model, labels=names, attacks="standard")
+    assert report.n_members == 120
+    assert not [row for row in report.results if "failed" in str(row.get("not_run"))]
+    for kind in (EqualizedClassifier, RoundingClassifier):
+        defended = kind(model).fit(X[M], X[N])
+        expected = np.asarray(model.classes_)[model.predict_proba(X).argmax(axis=1)]
+        np.testing.assert_array_equal(defended.predict(X), expected)
+        assert repr(clone(defended))
+    assert quick(defended, labels=names).defended
+
+
+def test_an_unfitted_model_without_scikit_learn_is_refused():
+    with pytest.raises(NotFittedError, match="Own instance is not fitted"):
+        quick(Own())
+
+
+# ---- labels of the shadow models
+
+
+class Strict(ClassifierMixin, BaseEstimator):
+    """Notes the labels that it is trained on."""
+
+    seen: list = []
+
+    def fit(self, X, y):
+        Strict.seen.append(np.asarray(y))
+        self.model_ = GaussianNB().fit(X, y)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(X)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [names, names.astype(object), y + 1, 10.0 * y, y.astype(np.float32), y > 0],
+    ids=["text", "objects", "from one", "floats", "float32", "booleans"],
+)
+@pytest.mark.parametrize(
+    "attack",
+    [
+        LiRAAttack(Strict(), n_shadow_models=4, random_state=0),
+        RMIAAttack(Strict(), n_shadow_models=4, mode="offline", random_state=0),
+        ShadowAttack(Strict(), random_state=0),
+    ],
+    ids=lambda attack: type(attack).__name__,
+)
+def test_shadow_models_learn_the_labels_of_the_target(attack, labels):
+    model = GaussianNB().fit(X[M], labels[M])
+    Strict.seen.clear()
+    view = query(model, X, labels)
+    said = attack.fit(view[::2], member[::2]).decision_function(view[1::2])
+    assert len(said) == 120 and np.isfinite(said).all()
+    assert Strict.seen
+    for seen in Strict.seen:
+        assert set(seen.tolist()) <= set(labels.tolist()) and seen.dtype == labels.dtype
+    # the scores do not depend on what the labels are called
+    index = np.unique(labels, return_inverse=True)[1]
+    view = query(GaussianNB().fit(X[M], index[M]), X, index)
+    again = clone(attack).fit(view[::2], member[::2]).decision_function(view[1::2])
+    np.testing.assert_allclose(said, again, atol=1e-6)
+
+
+def test_weights_and_scorers_by_label_reach_shadow_models():
+    two = np.where(y > 0, "yes", "no")
+    weighted = LogisticRegression(class_weight={"no": 1, "yes": 50}).fit(X[M], two[M])
+    scorer = make_scorer(f1_score, pos_label="yes")
+    tuned = TunedThresholdClassifierCV(LogisticRegression(), scoring=scorer, cv=3)
+    for model in (weighted, tuned.fit(X[M], two[M])):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of few records
+            report = quick(model, labels=two, attacks=[LiRAAttack(n_shadow_models=4)])
+        assert "not_run" not in report.results[0]
+    attack = LiRAAttack(clone(weighted), n_shadow_models=4, mode="offline", random_state=0)
+    attack.fit(query(weighted, X, two), member)
+    shares = [model.predict_proba(X)[:, 1].mean() for model in attack.shadow_estimators_]
+    assert np.mean(shares) > 0.9  # the label that was weighted
+
+
+# ---- what cannot run is a row that says why
+
+
+class NeedsValidationSet(GaussianNB):
+    def fit(self, X, y, eval_set=None):
+        if eval_set is None:
+            raise ValueError("Must have at least 1 validation dataset for early stopping.")
+        return super().fit(X, y)
+
+
+class Fails(ThresholdAttack):
+    def decision_function(self, X):
+        raise RuntimeError("no such thing\nat all")
+
+
+def test_a_target_that_cannot_be_trained_again_costs_its_shadow_models_only():
+    model = NeedsValidationSet().fit(X[M], y[M], eval_set=(X[N], y[N]))
+    report = quick(model, attacks={"lira": LiRAAttack(), "gap": GapAttack()})
+    not_run = {row["attack"]: row["not_run"] for row in report.results if "not_run" in row}
+    assert list(not_run) == ["lira"]
+    assert "Must have at least 1 validation dataset" in not_run["lira"]
+
+
+def test_an_attack_that_fails_costs_its_own_row():
+    with pytest.warns(UserWarning, match="broken is not in the report: RuntimeError: no such"):
+        report = quick(fitted, attacks={"broken": Fails(), "gap": GapAttack()})
+    broken = next(row for row in report.results if row["attack"] == "broken")
+    assert broken["not_run"] == "RuntimeError: no such thing at all"
+    assert "no such thing at all" in str(report)
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match=r"No attack can be run.*such"):
+        quick(fitted, attacks={"broken": Fails()})
+
+
+# ---- fit parameters, several outputs, nothing at all
+
+
+def test_sample_weight_reaches_the_training_records():
+    weight = np.where(y == 0, 50.0, 1.0)
+    defense = RoundingClassifier(LogisticRegression(), decimals=6)
+    defended = defense.fit(X, y, is_member=member, sample_weight=weight)
+    plain = LogisticRegression().fit(X[M], y[M], sample_weight=weight[M])
+    np.testing.assert_allclose(defended.predict_proba(X), plain.predict_proba(X), atol=1e-5)
+    as_list = defense.fit(X, y, is_member=member, sample_weight=list(weight))
+    np.testing.assert_allclose(as_list.predict_proba(X), plain.predict_proba(X), atol=1e-5)
+    with pytest.raises(ValueError, match=r"KNeighborsClassifier\.fit takes none"):
+        RoundingClassifier(KNeighborsClassifier()).fit(X, y, sample_weight=weight)
+    with pytest.raises(ValueError, match="sample_weight is for training, and the estimator is fit"):
+        RoundingClassifier(plain).fit(X[M], X[N], sample_weight=weight)
+
+
+def test_parameters_of_the_wrapped_fit():
+    defense = RoundingClassifier(NeedsValidationSet())
+    defense.fit(X, y, eval_set=(X[N], y[N]))
+    pipeline = make_pipeline(FunctionTransformer(), LogisticRegression())
+    weight = np.where(y == 0, 50.0, 1.0)
+    name = "logisticregression__sample_weight"
+    defended = RoundingClassifier(pipeline, decimals=6).fit(
+        X, y, is_member=member, **{name: weight}
+    )
+    plain = clone(pipeline).fit(X[M], y[M], **{name: weight[M]})
+    np.testing.assert_allclose(defended.predict_proba(X), plain.predict_proba(X), atol=1e-5)
+
+
+def test_metadata_are_routed_by_request():
+    weight = np.where(y == 0, 50.0, 1.0)
+    with config_context(enable_metadata_routing=True):
+        model = LogisticRegression().set_fit_request(sample_weight=True)
+        defended = RoundingClassifier(model, decimals=6)
+        defended.fit(X, y, is_member=member, sample_weight=weight)
+        plain = LogisticRegression().fit(X[M], y[M], sample_weight=weight[M])
+        np.testing.assert_allclose(defended.predict_proba(X), plain.predict_proba(X), atol=1e-5)
+        deaf = RoundingClassifier(LogisticRegression().set_fit_request(sample_weight=False))
+        unweighted = deaf.fit(X, y, is_member=member).predict_proba(X)
+        plain = LogisticRegression().fit(X[M], y[M]).predict_proba(X)
+        np.testing.assert_allclose(unweighted, plain, atol=0.01)
+
+
+def test_ensembles_around_a_defense_and_a_defense_around_one():
+    inner = RoundingClassifier(LogisticRegression(), random_state=0)
+    around = AdaBoostClassifier(inner, n_estimators=3, random_state=0).fit(X, y)
+    assert around.predict_proba(X).shape == (240, 3)
+    outside = RoundingClassifier(AdaBoostClassifier(n_estimators=3)).fit(X, y)
+    assert outside.predict_proba(X).shape == (240, 3)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(5).fit(X[M], np.c_[y > 1, y > 0][M].astype(int)),
+        RandomForestClassifier(5).fit(X[M], np.c_[y, y > 0][M]),
+        OneVsRestClassifier(LogisticRegression()).fit(X[M], np.c_[y > 1, y > 0][M].astype(int)),
+        MultiOutputClassifier(GaussianNB()).fit(X[M], np.c_[y, y > 0][M]),
+        KNeighborsClassifier().fit(X[M], np.c_[y > 1, y > 0][M].astype(int)),
+        MLPClassifier((4,), max_iter=3, tol=9.0, n_iter_no_change=1).fit(
+            X[M], np.c_[y > 1, y > 0, y < 2][M].astype(int)
+        ),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_several_labels_a_record_are_refused_by_name(model):
+    for act in (
+        lambda: EqualizedClassifier(model).fit(X[M], X[N]),
+        lambda: query(model, X),
+        lambda: quick(model),
+    ):
+        with pytest.raises(ValueError, match="is a multilabel or multioutput model"):
+            act()
+
+
+@pytest.mark.parametrize(
+    "nothing", [X[:0], pd.DataFrame(X)[:0], sparse.csr_array(X)[:0]], ids=["array", "frame", "csr"]
+)
+def test_nothing_in_nothing_out(nothing):
+    frame = hasattr(nothing, "iloc")
+    records = pd.DataFrame(X) if frame else X
+    model = LogisticRegression().fit(records[M], names[M])
+    for defense in (EqualizedClassifier(model), RoundingClassifier(model)):
+        defense.fit(records[M], records[N])
+        assert defense.predict_proba(nothing).shape == (0, 3)
+        assert defense.predict(nothing).shape == (0,)
+        assert defense.predict(nothing).dtype == defense.classes_.dtype
+        assert defense.perturb(np.empty((0, 3))).shape == (0, 3)
+        with pytest.raises(ValueError, match="proba"):
+            defense.perturb(np.empty((0, 4)))
+
+
+# ---- containers
+
+
+def containers():
+    yield "frame", pd.DataFrame(X).add_prefix("x")
+    yield "Float64", pd.DataFrame(X).add_prefix("x").astype("Float64")
+    yield "list", X.tolist()
+    for kind in ("csr", "csc", "coo", "bsr", "lil", "dok"):
+        yield kind, getattr(sparse, f"{kind}_array")(X)
+    try:
+        import polars
+
+        yield "polars", polars.DataFrame(X, schema=[f"x{i}" for i in range(6)])
+    except ImportError:
+        pass
+    try:
+        import pyarrow
+
+        yield "pyarrow", pyarrow.Table.from_pandas(pd.DataFrame(X).add_prefix("x"))
+    except ImportError:
+        pass
+    if torch is not None:
+        yield "torch", torch.tensor(X)
+
+
+TABLES = list(containers())
+
+
+class AnyTable(ClassifierMixin, BaseEstimator):
+    """Takes whatever holds numbers, as the model that users have brought does."""
+
+    def fit(self, X, y):
+        self.model_ = KNeighborsClassifier(3).fit(self._numbers(X), y)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(self._numbers(X))
+
+    def predict(self, X):
+        return self.model_.predict(self._numbers(X))
+
+    @staticmethod
+    def _numbers(X):
+        X = X.to_pandas() if hasattr(X, "to_pandas") else X
+        return X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+
+
+def rows(table, part):
+    if sparse.issparse(table):
+        return type(table)(sparse.csr_array(table)[part])
+    if hasattr(table, "iloc"):
+        return table.iloc[part]
+    if hasattr(table, "slice") and hasattr(table, "num_rows"):
+        return table.slice(part.start, part.stop - part.start)
+    return table[part]
+
+
+@pytest.mark.parametrize("name, table", TABLES, ids=[name for name, _ in TABLES])
+def test_the_same_records_give_the_same_report_in_any_container(name, table):
+    def report(table, part):
+        one, other = part(table, M), part(table, N)
+        model = AnyTable().fit(one, y[M])
+        attacks = {
+            "gap": GapAttack(),
+            "confidence": ThresholdAttack(),
+            "lira": LiRAAttack(n_shadow_models=4),
+            "rmia": RMIAAttack(n_shadow_models=4, mode="offline"),
+        }
+        found = audit(model, one, y[M], other, y[N], attacks, random_state=0)
+        defended = EqualizedClassifier(model, key=KEY, random_state=0)
+        defended.fit(one, other, y_mem=y[M], y_non=y[N])
+        return found.results, defended.predict_proba(one)
+
+    expected, plain = report(X, lambda table, part: table[part])
+    found, shown = report(table, rows)
+    assert found == expected
+    np.testing.assert_allclose(shown, plain, atol=1e-12)
+
+
+@pytest.mark.parametrize("name, table", TABLES, ids=[name for name, _ in TABLES])
+def test_variants_keep_their_container(name, table):
+    if name in ("Float64", "csr", "csc", "coo", "bsr", "lil", "dok"):
+        pytest.skip("checked by test_variants.py")
+    moved = GaussianNoise(0.1)(table, np.random.RandomState(0))
+    assert type(moved) is type(table)
+    expected = GaussianNoise(0.1)(X, np.random.RandomState(0))
+    np.testing.assert_allclose(AnyTable._numbers(moved), expected, atol=1e-12)
+
+
+def test_bits_turn_in_any_container():
+    bits = (X > 0).astype(int)
+    expected = BitFlips(n_flips=1)(bits, np.random.RandomState(0))
+    for table in (pd.DataFrame(bits), bits.tolist()):
+        moved = BitFlips(n_flips=1)(table, np.random.RandomState(0))
+        assert type(moved) is type(table)
+        np.testing.assert_array_equal(np.asarray(moved), expected)
+
+
+def test_categories_that_differ_stay_categories():
+    seen = []
+
+    class Noting(AnyTable):
+        @staticmethod
+        def _numbers(X):
+            seen.append(X["c"].dtype)
+            return np.c_[X["x"], X["c"].astype(str) == "u"]
+
+    rng = np.random.default_rng(0)
+    one, other = (
+        pd.DataFrame({"x": X[part, 0], "c": pd.Categorical(rng.choice(list(known), 120))})
+        for part, known in ((M, "uvw"), (N, "uv"))
+    )
+    model = Noting().fit(one, y[M])
+    seen.clear()
+    audit(model, one, y[M], other, y[N], "quick", random_state=0)
+    assert all(list(kind.categories) == ["u", "v", "w"] for kind in seen)
+
+
+def test_arrays_in_cells_and_texts():
+    cells = pd.DataFrame({"e": list(X)})
+    stack = FunctionTransformer(lambda frame: np.stack(frame["e"]))
+    assert quick(make_pipeline(stack, GaussianNB()).fit(cells[M], y[M]), cells).n_members == 120
+    texts = [f"{'good' if value else 'bad'} record number {i}" for i, value in enumerate(y)]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts[M], y[M])
+    report = audit(model, texts[M], y[M], texts[N], y[N], "standard", random_state=0)
+    assert report.n_members == 120
+
+
+def test_groups_with_missing_values_are_a_group():
+    region = np.where(y > 0, "north", None)
+    report = quick(fitted, slices={"region": (region[M], region[N])})
+    assert report.slices["region"]
+    numbers = np.where(y > 0, 1.5, np.nan)
+    assert quick(fitted, slices={"score": (numbers[M], numbers[N])}).slices["score"]
