@@ -150,7 +150,10 @@ def audit(
     sides = ((label[rows], predicted[rows]) for rows in (is_member, ~is_member))
     floor = label_only_floor(*(values for side in sides for values in side))
     truth, right = is_member[scored], predicted == label
-    rows = [_row(contender, truth, *play, floor, defended) for contender, play in zip(ready, done)]
+    rows = [
+        _row(contender, truth, said, score, floor, defended)
+        for contender, (said, score) in zip(ready, done)
+    ]
     best, strongest = _strongest(rows, truth, done)
     said, score = done[best]
     members = np.flatnonzero(truth)
