@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from sklearn_aeppt._version import __version__
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status (0 fine, 1 risk above limit, 2 bad input)."""
     parser = argparse.ArgumentParser(
         prog="sklearn-aeppt",
@@ -98,7 +100,7 @@ def _audit(args):
     if args.model is None:
         # columns are named after the classes; in an .npz file they are the classes in order
         columns = getattr(sides[0][0], "columns", range(sides[0][0].shape[1]))
-        model = Answers([type(sides[0][1][0])(c) for c in columns])
+        model: Any = Answers([type(sides[0][1][0])(c) for c in columns])
     else:
         model = load_model(args.model, trust=args.trust)
     (X_mem, y_mem), (X_non, y_non) = ((prepare_records(model, X), y) for X, y in sides)
