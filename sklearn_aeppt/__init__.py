@@ -6,8 +6,14 @@ non-members the same distribution. ``sklearn_aeppt.attacks`` holds the adversari
 ``sklearn_aeppt.metrics`` and ``sklearn_aeppt.displays`` what to judge them by.
 """
 
+from typing import TYPE_CHECKING
+
 from sklearn_aeppt._lazy import lazy
 from sklearn_aeppt._version import __version__ as __version__
+
+if TYPE_CHECKING:  # a type checker does not see lazy names
+    from sklearn_aeppt.defenses._aeppt import AEPPTClassifier as AEPPTClassifier
+    from sklearn_aeppt.defenses._equalized import EqualizedClassifier as EqualizedClassifier
 
 #: Public name -> the module that it comes from.
 MODULES = {

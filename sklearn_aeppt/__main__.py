@@ -3,12 +3,14 @@
 import argparse
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sklearn_aeppt._version import __version__
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status.
 
     0: fine; 1: the risk is above the limit; 2: bad input; 3: an error of the program itself.

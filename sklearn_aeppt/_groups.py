@@ -1,6 +1,7 @@
 """Labels of classes and groups, of any kind: tuples, None, numbers beside text."""
 
 from numbers import Number
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import column_or_1d
@@ -43,16 +44,16 @@ def find_groups(labels):
     if labels.dtype != object:
         found, place = np.unique(labels, return_inverse=True)
         return as_written(found), place
-    number = {}
+    number: dict[Any, int] = {}
     keys = ["nan" if _is_nan(label) else ("", label) for label in labels]
     place = np.array([number.setdefault(key, len(number)) for key in keys], dtype=np.int64)
-    found = [np.nan if key == "nan" else key[1] for key in number]
+    distinct = [np.nan if key == "nan" else key[1] for key in number]
     try:
-        order = sorted(range(len(found)), key=lambda i: (_is_missing(found[i]), found[i]))
+        order = sorted(range(len(distinct)), key=lambda i: (_is_missing(distinct[i]), distinct[i]))
     except TypeError:
-        order = sorted(range(len(found)), key=lambda i: _by_text(found[i]))
+        order = sorted(range(len(distinct)), key=lambda i: _by_text(distinct[i]))
     rank = np.argsort(order)
-    return as_written(_objects([found[i] for i in order])), rank[place]
+    return as_written(_objects([distinct[i] for i in order])), rank[place]
 
 
 def as_written(labels):

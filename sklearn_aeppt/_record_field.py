@@ -145,9 +145,8 @@ def _clip(scaled, levels):
 
 def near_distance(sides):
     """Return a near distance between different records of some numeric tables; 1.0 without any."""
-    stack = sparse.vstack if sparse.issparse(sides[0]) else np.concatenate
-    table = stack(sides)
-    table = table.tocsr() if sparse.issparse(table) else table
+    is_sparse = sparse.issparse(sides[0])
+    table = sparse.vstack(sides).tocsr() if is_sparse else np.concatenate(sides)
     rng = np.random.default_rng(0)  # which records are measured is no secret
     rows = rng.permutation(table.shape[0])[:N_OTHERS]
     table = table[rows]

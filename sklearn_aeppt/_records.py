@@ -94,7 +94,7 @@ def _with_all_categories(*frames):
 
 def number_records(X):
     """Return an int64 number for each record, alike for equal ones, in order of appearance."""
-    numbers = {}
+    numbers: dict[bytes, int] = {}
     keys = record_bytes(X)
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 

@@ -89,7 +89,7 @@ class Unnamed:
 
 def code_of(*values):
     """Return a hash of the code of the functions and of the classes of the objects in `values`."""
-    found = {}
+    found: dict[str, tuple] = {}
     _collect(values, found, {})
     # as text: joblib tells equal objects from one object that stands in two places
     return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
@@ -102,11 +102,11 @@ def _collect(value, found, seen):
     seen[id(value)] = value  # and so it lives: its id is nobody else's
     if isinstance(value, (*FUNCTIONS, type)):
         _note(value, found)
-        parts = [value.__self__] if isinstance(value, MethodType) else []
+        parts: list = [value.__self__] if isinstance(value, MethodType) else []
     elif isinstance(value, (list, tuple, set, frozenset)):
-        parts = value
+        parts = list(value)
     elif isinstance(value, partial):
-        parts = (value.func, value.args, value.keywords)
+        parts = [value.func, value.args, value.keywords]
     else:
         parts = []
         if _package(type(value)) not in VALUES:

@@ -1,5 +1,7 @@
 """Several arrays of one length as one table, which scikit-learn slices row by row."""
 
+from typing import Any
+
 
 def slice_dict(**arrays):
     """Return arrays as skorch's `SliceDict`, or as `PlainSliceDict` where skorch is not installed.
@@ -62,9 +64,9 @@ class PlainSliceDict(dict):
         self._n = array.shape[0]
         super().__setitem__(name, array)
 
-    def update(self, arrays):
-        """Set several arrays."""
-        for name, array in arrays.items():
+    def update(self, *arrays: Any, **more: Any) -> None:
+        """Set several arrays, given as `dict` takes them."""
+        for name, array in dict(*arrays, **more).items():
             self[name] = array
 
     def copy(self):

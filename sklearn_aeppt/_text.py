@@ -32,7 +32,7 @@ def distinct_names(names):
     >>> distinct_names([1, "1", None])
     ['1', '1 (2)', 'None']
     """
-    found = {}
+    found: dict[str, None] = {}
     for name in map(as_text, names):
         text, n = name, 1
         while text in found:

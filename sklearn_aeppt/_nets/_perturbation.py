@@ -77,7 +77,7 @@ class AnalyticGradient:
             up()
             return torch.addmm(self.output_bias, hidden[last], self.output.T).squeeze(1)
 
-        gradient.logit = logit
+        gradient.logit = logit  # type: ignore[attr-defined]  # functions take any
         return gradient
 
 
@@ -95,7 +95,8 @@ class AutogradGradient:
                 x = q.clone().requires_grad_()
                 return torch.autograd.grad(self.module(x, label).sum(), x)[0]
 
-        gradient.logit = lambda: self.module(q, label)
+        # functions take any attribute
+        gradient.logit = lambda: self.module(q, label)  # type: ignore[attr-defined]
         return gradient
 
 

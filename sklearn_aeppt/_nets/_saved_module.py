@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Callable
 from inspect import signature
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +21,14 @@ class SavedModule:
     estimator may hold. Each has a static method ``weight_shapes(**arguments)`` -> name -> shape of
     its weights, which raises a ValueError for arguments that make no sense: a file is checked
     against it before anything is made. A module from a GPU loads on a machine without one.
+    ``_saved_sizes(state)`` names the arguments that the rest of the state fixes.
     """
 
+    _kinds: tuple[Any, ...]
+    _saved_sizes: Callable[[dict[str, Any]], dict[str, Any]]
+
     def __getstate__(self):
-        state = super().__getstate__()
+        state: Any = super().__getstate__()
         if "module_" in state:
             module = state["module_"]
             weights = {key: value.numpy(force=True) for key, value in module.state_dict().items()}
@@ -49,7 +55,7 @@ class SavedModule:
                     f"This {type(self).__name__} was not saved by this library, or changed since: "
                     f"{error}. Save it again, or fit it again."
                 ) from error
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[misc]  # that of BaseEstimator
 
     def _read_module(self, state):
         """Return the saved module; nothing is allocated before its arguments fit its weights."""

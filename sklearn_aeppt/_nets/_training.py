@@ -11,6 +11,8 @@ from torch.nn import functional as F
 class BalancedLoss(nn.Module):
     """Membership loss in which members and non-members weigh alike, however many there are."""
 
+    member_weight: torch.Tensor  # a buffer
+
     def __init__(self, kind, member_weight):
         super().__init__()
         self.kind = kind
@@ -45,7 +47,7 @@ class TensorBatches:
         """Yield (X, y) in a fresh random order if `shuffle`, in the given order otherwise."""
         order = torch.randperm(self.n, generator=self.generator) if self.shuffle else None
         for start in range(0, self.n, self.batch_size):
-            rows = slice(start, start + self.batch_size)
+            rows: slice | torch.Tensor = slice(start, start + self.batch_size)
             if order is not None:
                 rows = order[rows]
             yield {key: value[rows] for key, value in self.X.items()}, self.y[rows]

@@ -53,7 +53,8 @@ def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
     view : skorch.helper.SliceDict
         ``proba``: (n, K) float32 confidences; ``label``: (n,) int64 index into
         ``target.classes_``; ``y``: (n,) the labels themselves; ``X``: the records, copied out
-        late, for attacks that train models of their own. scikit-learn slices it row by row, so it goes through ``cross_val_score``
+        late, for attacks that train models of their own. scikit-learn slices it row by row, so it
+        goes through ``cross_val_score``
         and the like as it is. ``rung`` stands beside ``repeats``, int8 of shape (n, n_answers):
         0 for the record itself, i for the i-th callable of `augment`.
 

@@ -1,6 +1,13 @@
 """Audit of a classifier: every attack, retrained on what it shows, in one report."""
 
+from typing import TYPE_CHECKING
+
 from sklearn_aeppt._lazy import lazy
+
+if TYPE_CHECKING:  # a type checker does not see lazy names
+    from sklearn_aeppt.audit._audit import audit as audit
+    from sklearn_aeppt.audit._report import AuditComparison as AuditComparison
+    from sklearn_aeppt.audit._report import AuditReport as AuditReport
 
 #: Public name -> the module that it comes from.
 MODULES = {

@@ -1,11 +1,16 @@
 """The audit itself: ask the target, run every attack, write the report."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any, overload
 
 import numpy as np
-from joblib import Parallel, delayed
-from sklearn.base import clone
+from joblib import Memory, Parallel, delayed
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
@@ -45,22 +50,58 @@ from sklearn_aeppt.metrics import (
 CONFIDENCE = 0.95
 
 
+@overload
 def audit(
-    target,
-    X_mem,
-    y_mem,
-    X_non,
-    y_non,
-    attacks="standard",
-    n_jobs=None,
-    random_state=None,
+    target: dict[Any, Any],
+    X_mem: Any,
+    y_mem: ArrayLike,
+    X_non: Any,
+    y_non: ArrayLike,
+    attacks: str | Iterable[BaseEstimator] | dict[Any, BaseEstimator] = "standard",
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
     *,
-    name=None,
-    slices=None,
-    memory=None,
-    verbose=0,
-):
-    r"""Attack a fitted classifier in every way at hand, and report what attackers get.
+    name: object = None,
+    slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
+    memory: str | Memory | None = None,
+    verbose: int = 0,
+) -> AuditComparison: ...
+
+
+@overload
+def audit(
+    target: Any,
+    X_mem: Any,
+    y_mem: ArrayLike,
+    X_non: Any,
+    y_non: ArrayLike,
+    attacks: str | Iterable[BaseEstimator] | dict[Any, BaseEstimator] = "standard",
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    *,
+    name: object = None,
+    slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
+    memory: str | Memory | None = None,
+    verbose: int = 0,
+) -> AuditReport: ...
+
+
+def audit(
+    target: Any,
+    X_mem: Any,
+    y_mem: ArrayLike,
+    X_non: Any,
+    y_non: ArrayLike,
+    attacks: str | Iterable[BaseEstimator] | dict[Any, BaseEstimator] = "standard",
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    *,
+    name: object = None,
+    slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
+    memory: str | Memory | None = None,
+    verbose: int = 0,
+) -> AuditReport | AuditComparison:
+    r"""Run all available attacks on a fitted classifier and report what they achieve.
 
     The adversary knows the membership of half of the records, trains each attack on what the
     target shows of them, and is scored on the other half.
@@ -74,30 +115,39 @@ def audit(
         is what the others' perturbation is measured from. A name is any text or object, shown as
         its text; what a terminal, a file or a picture cannot hold of it stands there as an escape
         such as ``\x00``.
-    X_mem, X_non : records
-        Records that trained the target, and records that it never saw, alike otherwise.
-    y_mem, y_non : array-like of shape (n,)
-        Their class labels.
+    X_mem : records
+        Records that trained the target: whatever it takes, such as an array, a data frame, a
+        sparse matrix or a list. At least 4.
+    y_mem : array-like of shape (n_members,)
+        Class labels of the members.
+    X_non : records
+        Records that the target has never seen, from the same distribution as the members. At
+        least 4.
+    y_non : array-like of shape (n_non_members,)
+        Class labels of the non-members.
     attacks : {"quick", "standard", "full"}, list or dict of attacks, default="standard"
-        "quick": a few seconds; "standard": all attacks on answers, adaptive ones included;
+        "quick": a few seconds; "standard": all attacks on outputs, adaptive ones included;
         "full": also quantile regression, and LiRA, RMIA, shadow models and mislabeled canaries,
-        which train models of the target's kind (with its defense). Attacks of one's own are given
-        as a list or by name, unfitted; what they say they need (`ScoreAttack`) is prepared as for
-        a suite: repeated queries, variants of the records, the target's kind of model for
+        which train models of the target's kind (with its defense). Your own attacks are given
+        as a list or by name, unfitted; what they state that they need (`ScoreAttack`) is prepared
+        as for a suite: repeated queries, variants of the records, the target's kind of model for
         ``LiRAAttack()`` and the like, a seed where they have none. An attack that cannot be run
         is a result with the reason, ``not_run``.
     n_jobs : int or None, default=None
         Attacks run at once, through joblib and whatever backend it is set to. The figures do not
         depend on it.
     random_state : int, RandomState instance or None, default=None
+        Controls which half of the records the adversary knows, the variants of records, the
+        canaries, and every attack without a seed of its own. Pass an int for reproducible figures.
     name : object, default=None
-        Name of the target in the report; None takes its class.
+        Name of the target in the report; None takes its class. Several targets have the names by
+        which they are given.
     slices : dict or None, default=None
         Groups of records to report on by themselves: name -> (values of the members, values of
         the non-members), such as ``{"region": (region_mem, region_non)}``.
     memory : str, joblib.Memory or None, default=None
-        Cache of finished attacks: an audit that was cut off goes on where it stopped. Readable by
-        its owner only; an attack whose code has changed is run again. Joblib loads pickles from
+        Cache of finished attacks: an audit that was interrupted resumes where it stopped. Readable
+        by its owner only; an attack whose code has changed is run again. Joblib loads pickles from
         it: keep it where nobody else writes.
     verbose : int, default=0
         Above 0 shows a progress bar.
@@ -105,6 +155,7 @@ def audit(
     Returns
     -------
     report : AuditReport, or AuditComparison for several targets
+        The figures of every attack, the verdict, and what to do next.
 
     Raises
     ------
@@ -118,7 +169,15 @@ def audit(
     Warns
     -----
     UserWarning
-        If records stand on both sides; they are left out of the non-members.
+        If records stand on both sides; they are left out of the non-members. If the target refuses
+        some variants of the records; it is not asked about those.
+
+    See Also
+    --------
+    AuditReport : What is returned for one target.
+    AuditComparison : What is returned for several.
+    sklearn_aeppt.attacks.ScoreAttack : What an attack states that it needs.
+    sklearn_aeppt.metrics.label_only_floor : The accuracy that every attack is compared with.
 
     Examples
     --------
@@ -138,7 +197,7 @@ def audit(
     # equal confidences are no equal records
     equal_count = not isinstance(target, Answers)
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count)
-    slices = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
+    given = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
     found = contenders(attacks, seed, target=target, X=X)
@@ -160,7 +219,10 @@ def audit(
     sides = ((label[rows], predicted[rows]) for rows in (is_member, ~is_member))
     floor = label_only_floor(*(values for side in sides for values in side))
     truth, right = is_member[scored], predicted == label
-    rows = [_row(contender, truth, *play, floor, defended) for contender, play in zip(ready, done)]
+    rows = [
+        _row(contender, truth, said, score, floor, defended)
+        for contender, (said, score) in zip(ready, done)
+    ]
     best, strongest = _strongest(rows, truth, done)
     said, score = done[best]
     members = np.flatnonzero(truth)
@@ -171,7 +233,7 @@ def audit(
         if isinstance(canaries, str):
             found.append(Contender("mislabeled canaries", not_run=canaries))
             canaries = None
-    slices = {"class": y, "answer": np.where(right, "right", "wrong"), **slices}
+    groups = {"class": y, "answer": np.where(right, "right", "wrong"), **given}
     not_run = [{"attack": c.name, "not_run": c.not_run} for c in found if c.not_run]
     return AuditReport(
         name=type(target).__name__ if name is None else as_text(name),
@@ -183,7 +245,7 @@ def audit(
         n_members=int(is_member.sum()),
         n_non_members=int((~is_member).sum()),
         defended=defended,
-        slices={key: per_class_report(v[scored], truth, said) for key, v in slices.items()},
+        slices={key: per_class_report(v[scored], truth, said) for key, v in groups.items()},
         canaries=canaries,
         at_risk=[int(i) for i in at_risk],
     )

@@ -1,88 +1,144 @@
 """The report of an audit: figures, a verdict in plain words, and what to do next."""
 
+from __future__ import annotations
+
 import html
 from base64 import b64encode
 from dataclasses import asdict, dataclass
 from io import BytesIO
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_aeppt._saving import write_text
 from sklearn_aeppt._text import as_text, html_name, picture_name, shown_name, to_json
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
 
 @dataclass
 class AuditReport:
-    """What attackers get from a classifier; made by `audit`.
+    """What attacks achieve on a classifier; made by `audit`.
 
-    Attributes
+    Parameters
     ----------
     name : str
-        Of the target.
+        Name of the target.
     results : list of dict
-        One for each attack: ``attack``, ``adaptive``, ``labels_only`` (whether it looks at
-        labels alone), ``variants`` (whether it asks about variants of the records),
-        ``per_record`` (whether it is calibrated to each record), ``accuracy`` (balanced), ``low``,
-        ``high`` (its 95 % interval), ``excess`` over the floor, ``auc``, ``tpr_at_0.01_fpr``,
-        ``tpr_at_0.001_fpr``, ``tnr_at_0.01_fnr`` (None where too few records decide). An attack
-        that could not be run is a dict of ``attack`` and ``not_run``, the reason.
+        One for each attack: ``attack`` (its name), ``adaptive``, ``labels_only`` (whether it looks
+        at labels alone), ``variants`` (whether it asks about variants of the records),
+        ``per_record`` (whether it is calibrated to each record), ``accuracy`` (balanced, 0 to 1),
+        ``low`` and ``high`` (its 95 % interval), ``excess`` over the floor, ``auc``,
+        ``tpr_at_0.01_fpr``, ``tpr_at_0.001_fpr`` and ``tnr_at_0.01_fnr`` (None where too few
+        records decide). An attack that could not be run is a dict of ``attack`` and ``not_run``,
+        the reason.
     strongest : dict
-        The row of the strongest adaptive attack, its interval corrected for having been picked
+        The result of the strongest adaptive attack, its interval corrected for having been picked
         (Bonferroni).
-    floor : float
-        Accuracy of who only looks whether the label is right.
-    train_accuracy, test_accuracy : float
-    n_members, n_non_members : int
+    floor : float in [0, 1]
+        Balanced accuracy of the label-only (gap) attack, see
+        `sklearn_aeppt.metrics.label_only_floor`.
+    train_accuracy : float in [0, 1]
+        The target's accuracy on the members.
+    test_accuracy : float in [0, 1]
+        The target's accuracy on the non-members.
+    n_members : int
+        Number of members.
+    n_non_members : int
+        Number of non-members, without those that equal a member.
     defended : bool
         Whether the target is one of this library's output defenses.
     slices : dict of dict of ndarray
         For "class", "answer" (right or wrong) and the slices asked for: the strongest attack
         slice by slice, see `sklearn_aeppt.metrics.per_class_report`.
     at_risk : list of int
-        Rows of `X_mem` that the strongest attack is surest of, among those it was scored on.
-    canaries : dict or None
+        Highest-risk training records: rows of `X_mem` that the strongest attack is surest of,
+        among those it was scored on; at most 20, the surest first.
+    canaries : dict, default=None
         Of the suite "full": how well mislabeled records that trained a model of the target's kind
         are told from others (``n``, ``accuracy``, ``low``, ``high``, ``auc``): the worst case.
+        None where no such model was trained.
+
+    Attributes
+    ----------
+    ran : list of dict
+        The `results` of the attacks that were run.
+    not_run : list of dict
+        The `results` of those that could not be run.
+    from_labels : float in [0, 1]
+        Accuracy of the strongest attack that looks at labels alone; at least the floor.
+    leakage : {"none", "labels", "confidences"}
+        By the lower end of the strongest attack's interval: "none" if it is at most 0.5, "labels"
+        if it is at most `from_labels`, else "confidences".
+    verdict : str
+        One paragraph in plain words.
+    worst_case : str
+        One sentence on records that stand out; empty without canaries.
+    advice : list of str
+        What to do next, one sentence each.
+
+    See Also
+    --------
+    audit : Makes it.
+    AuditComparison : Several reports side by side.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn_aeppt.attacks import GapAttack, ThresholdAttack
+    >>> from sklearn_aeppt.audit import audit
+    >>> X, y = load_digits(return_X_y=True)
+    >>> forest = RandomForestClassifier(random_state=0).fit(X[::2], y[::2])
+    >>> attacks = {"labels": GapAttack(), "loss": ThresholdAttack("loss")}
+    >>> report = audit(forest, X[::2], y[::2], X[1::2], y[1::2], attacks, random_state=0)
+    >>> report.strongest["attack"], report.leakage
+    ('loss', 'confidences')
+    >>> [row["attack"] for row in report.ran], report.not_run
+    (['labels', 'loss'], [])
     """
 
     name: str
-    results: list
-    strongest: dict
+    results: list[dict[str, Any]]
+    strongest: dict[str, Any]
     floor: float
     train_accuracy: float
     test_accuracy: float
     n_members: int
     n_non_members: int
     defended: bool
-    slices: dict
-    at_risk: list
-    canaries: dict | None = None
+    slices: dict[Any, dict[str, np.ndarray]]
+    at_risk: list[int]
+    canaries: dict[str, Any] | None = None
 
     @property
-    def ran(self):
+    def ran(self) -> list[dict[str, Any]]:
         """The results of the attacks that were run, a list of dict."""
         return [row for row in self.results if "not_run" not in row]
 
     @property
-    def not_run(self):
+    def not_run(self) -> list[dict[str, Any]]:
         """The attacks that could not be run, a list of dict of ``attack`` and ``not_run``."""
         return [row for row in self.results if "not_run" in row]
 
     @property
-    def from_labels(self):
+    def from_labels(self) -> float:
         """What the strongest attack that looks at labels alone reaches; the floor or more."""
         return max([self.floor, *(row["accuracy"] for row in self.ran if row["labels_only"])])
 
     @property
-    def leakage(self):
+    def leakage(self) -> str:
         """``"none"``, ``"labels"`` or ``"confidences"``."""
         if self.strongest["low"] <= 0.5:
             return "none"
         return "labels" if self.strongest["low"] <= self.from_labels else "confidences"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """One paragraph in plain words."""
         s = self.strongest
         best = (
@@ -100,7 +156,7 @@ class AuditReport:
         return f"The confidences leak: {best}; {labels}. The confidences give away the rest."
 
     @property
-    def worst_case(self):
+    def worst_case(self) -> str:
         """One sentence on records that stand out; empty without canaries."""
         if self.canaries is None:
             return ""
@@ -111,7 +167,7 @@ class AuditReport:
         )
 
     @property
-    def advice(self):
+    def advice(self) -> list[str]:
         """What to do next, a list of sentences."""
         todo = []
         if self.leakage == "confidences":
@@ -132,7 +188,7 @@ class AuditReport:
             todo.append('Run attacks="full" for attackers who know how hard each record is.')
         return todo
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Return the verdict, the advice and a table as text."""
         lines = [f"{shown_name(self.name)}: {self.verdict}", ""]
         lines += [self.worst_case] if self.canaries else []
@@ -150,15 +206,37 @@ class AuditReport:
             lines.append(f"{shown_name(row['attack']):40}  not run: {shown_name(row['not_run'])}")
         return "\n".join(lines)
 
-    def to_frame(self):
-        """Return the attacks as a pandas DataFrame, the strongest first, those not run last."""
+    def to_frame(self) -> DataFrame:
+        """Return the attacks as a table.
+
+        Returns
+        -------
+        frame : pandas DataFrame
+            One row for each of the `results`, the most accurate first, those not run last.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
         import pandas as pd
 
         rows = [{**row, "attack": as_text(row["attack"])} for row in self.results]
         return pd.DataFrame(rows).sort_values("accuracy", ascending=False, ignore_index=True)
 
-    def to_json(self, path=None):
-        """Return the report as JSON text; write it to `path` if given."""
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the report as JSON text.
+
+        Parameters
+        ----------
+        path : path-like, default=None
+            File to write the text to as well.
+
+        Returns
+        -------
+        text : str
+            The figures, with ``leakage``, ``verdict`` and ``advice``. What is not finite is null.
+        """
         text = to_json(self._contents())
         if path is not None:
             write_text(path, text + "\n")
@@ -169,8 +247,25 @@ class AuditReport:
         said = {"leakage": self.leakage, "verdict": self.verdict, "advice": self.advice}
         return {**asdict(self), **said}
 
-    def plot(self, ax=None):
-        """Draw every attack's accuracy with its interval, and the floor; return the Axes."""
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw every attack's accuracy with its interval, and the floor.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. None makes new ones.
+
+        Returns
+        -------
+        ax : matplotlib Axes
+            The axes with the attacks, the most accurate on top; those that are not adaptive are
+            marked by an asterisk.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
         from sklearn_aeppt.displays._plotting import new_axes
 
         rows = sorted(self.ran, key=lambda row: row["accuracy"])
@@ -194,8 +289,19 @@ class AuditReport:
         ax.legend(loc="lower right", frameon=False).set_in_layout(False)
         return ax
 
-    def to_html(self, path):
-        """Write the report as one self-contained file; return the path."""
+    def to_html(self, path: str | PathLike[str]) -> Path:
+        """Write the report as one self-contained HTML file.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write. Without matplotlib it has no pictures.
+
+        Returns
+        -------
+        path : Path
+            The file that was written.
+        """
         path = Path(path)
         write_text(path, to_html([self]))
         return path
@@ -205,18 +311,47 @@ class AuditReport:
 class AuditComparison:
     """Reports of several targets on the same records, side by side; made by `audit`.
 
-    Attributes
+    Parameters
     ----------
     reports : dict of AuditReport
-        By the names that were given.
+        Name of a target, as it was given -> its report.
     size : dict of float
-        Mean L1 between each target's confidences and those of the first.
+        Name of a target -> mean L1 (0 to 2) between its confidences and those of the first.
+
+    Attributes
+    ----------
+    verdicts : list of str
+        One paragraph for each target, which starts with its name.
+
+    See Also
+    --------
+    audit : Makes it when it is given several targets.
+    AuditReport : The report of one target.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn_aeppt import EqualizedClassifier
+    >>> from sklearn_aeppt.attacks import GapAttack, ThresholdAttack
+    >>> from sklearn_aeppt.audit import audit
+    >>> X, y = load_digits(return_X_y=True)
+    >>> forest = RandomForestClassifier(random_state=0).fit(X[::2], y[::2])
+    >>> defended = EqualizedClassifier(forest, random_state=0).fit(X[::2], X[1::2])
+    >>> targets = {"undefended": forest, "equalized": defended}
+    >>> attacks = [GapAttack(), ThresholdAttack("loss")]
+    >>> pair = audit(targets, X[::2], y[::2], X[1::2], y[1::2], attacks, random_state=0)
+    >>> before, after = (report.strongest["accuracy"] for report in pair.reports.values())
+    >>> before > 0.7, after < 0.6
+    (True, True)
+    >>> pair.size["undefended"]
+    0.0
     """
 
-    reports: dict
-    size: dict
+    reports: dict[Any, AuditReport]
+    size: dict[Any, float]
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Return the table as text, and each verdict."""
         frame = self.to_frame()
         for key in ("target", "strongest attack"):
@@ -224,12 +359,23 @@ class AuditComparison:
         return "\n".join([frame.to_string(index=False), ""] + self.verdicts)
 
     @property
-    def verdicts(self):
+    def verdicts(self) -> list[str]:
         """One paragraph a target."""
         return [f"{shown_name(name)}: {report.verdict}" for name, report in self.reports.items()]
 
-    def to_frame(self):
-        """Return one row a target as a pandas DataFrame."""
+    def to_frame(self) -> DataFrame:
+        """Return the strongest attack on each target as a table.
+
+        Returns
+        -------
+        frame : pandas DataFrame
+            One row for each target, in the order in which they were given.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
         import pandas as pd
 
         keys = ("attack", "accuracy", "low", "high", "excess", "auc", "tpr_at_0.01_fpr")
@@ -245,16 +391,43 @@ class AuditComparison:
         ]
         return pd.DataFrame(rows).rename(columns={"attack": "strongest attack"})
 
-    def to_json(self, path=None):
-        """Return the reports as JSON text; write it to `path` if given."""
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the reports as JSON text.
+
+        Parameters
+        ----------
+        path : path-like, default=None
+            File to write the text to as well.
+
+        Returns
+        -------
+        text : str
+            ``reports`` and ``size``, by the names of the targets.
+        """
         parts = {name: report._contents() for name, report in self.reports.items()}
         text = to_json({"reports": parts, "size": self.size})
         if path is not None:
             write_text(path, text + "\n")
         return text
 
-    def plot(self, ax=None):
-        """Draw the strongest attack on each target against its perturbation; return the Axes."""
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the strongest attack on each target against its perturbation.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. None makes new ones.
+
+        Returns
+        -------
+        ax : matplotlib Axes
+            The axes with one point for each target, its interval, and the floor of the first.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
         from sklearn_aeppt.displays._plotting import CYCLE, new_axes
 
         ax = new_axes(self, ax, figsize=(6.4, 4.4))
@@ -272,8 +445,24 @@ class AuditComparison:
         ax.legend(frameon=False, fontsize=9).set_in_layout(False)
         return ax
 
-    def to_html(self, path):
-        """Write the reports as one self-contained file; return the path."""
+    def to_html(self, path: str | PathLike[str]) -> Path:
+        """Write the reports as one self-contained HTML file.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write. Without matplotlib it has no pictures.
+
+        Returns
+        -------
+        path : Path
+            The file that was written.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
         head = "<h2>Side by side</h2>" + _embed(self.plot, (7, 4.6), "Attack against perturbation")
         head += _frame_table(self.to_frame())
         path = Path(path)

@@ -31,7 +31,7 @@ class Views:
     def __init__(self, target, undefended, X, y, contenders, seed):
         self.targets = {"shown": target, "undefended": target if undefended is None else undefended}
         self.X, self.y, self.seed = X, y, seed
-        self.n_queries = {}
+        self.n_queries: dict[str | None, int] = {}
         for traits in (contender.traits for contender in contenders):
             kind = traits.needs_variants
             self.n_queries[kind] = max(self.n_queries.get(kind, 1), traits.needs_queries)

@@ -1,8 +1,11 @@
 """CIFAR-100, in the layout of the public archive."""
 
+from __future__ import annotations
+
 import pickle
 import warnings
 from functools import partial
+from os import PathLike
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -37,14 +40,14 @@ ABOUT = (
 )
 def fetch_cifar100(
     *,
-    subset="train",
-    data_home=None,
-    download_if_missing=True,
-    return_X_y=False,
-    n_retries=3,
-    delay=1.0,
-    base_url=SOURCE,
-):
+    subset: str = "train",
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+    base_url: str = SOURCE,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load CIFAR-100 with its 100 fine classes.
 
     A folder ``sklearn_aeppt/cifar-100-python`` in `data_home` with the unpacked files ``train``,
@@ -55,27 +58,45 @@ def fetch_cifar100(
     ----------
     subset : {"train", "test", "all"}, default="train"
         The 50,000 images for training, the 10,000 for testing, or one after the other.
-    data_home, download_if_missing, return_X_y, n_retries, delay, base_url
-        As in `fetch_purchase100`.
+    data_home : path-like or None, default=None
+        Folder of scikit-learn's data sets; None takes that of `sklearn.datasets.get_data_home`.
+    download_if_missing : bool, default=True
+        Whether to download what is not in `data_home`.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    n_retries : int, default=3
+        Number of times that an interrupted download is resumed. What has arrived is kept, also
+        between calls.
+    delay : float, default=1.0
+        Seconds to wait before each of them.
+    base_url : str, default=the author's page
+        Where the archive is: the URL of a mirror, with a slash at the end.
 
     Returns
     -------
-    data : Bunch
+    data : Bunch, or tuple of two ndarrays with `return_X_y`
         ``data`` (n, 3072) uint8, pixel by pixel, row by row, red, green and blue together;
-        ``images``, the same as (n, 32, 32, 3); ``target`` (n,) int64; ``target_names`` (100,),
-        ``DESCR``; or ``(data, target)``.
+        ``images``, the same as (n, 32, 32, 3); ``target`` (n,) int64 from 0; ``target_names``
+        (100,) the names of the classes, ``DESCR`` a description; or ``(data, target)``.
 
     Raises
     ------
     OSError
-        If the files are neither there nor to be had.
+        If the files are missing and must not be downloaded, or cannot be.
     ValueError
         If they are not the published ones, which have 169,001,437 bytes as an archive.
+    ImportError
+        If pooch is needed, to download or to check the archive, and not installed.
 
     Warns
     -----
     UserWarning
-        If an unpacked file is damaged: it is named, and the archive taken, or fetched, instead.
+        If an unpacked file is damaged: it is named, and the archive taken, or downloaded, instead.
+
+    See Also
+    --------
+    fetch_purchase100 : Baskets of customers, a table of bits.
+    fetch_location30 : Places where people checked in, the smallest of the data sets.
 
     References
     ----------

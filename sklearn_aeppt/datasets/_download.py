@@ -224,7 +224,8 @@ def read_members(path, readers, max_unpacked):
     read = {}
     with clear_errors(path), gzip.open(path) as unpacked:
         bounded = _Bounded(unpacked, max_unpacked)
-        with tarfile.open(fileobj=bounded, mode="r|") as tar:  # forward only: no byte read twice
+        # forward only: no byte is read twice, and `read` is all that is asked of the stream
+        with tarfile.open(fileobj=bounded, mode="r|") as tar:  # type: ignore[call-overload]
             for member in tar:
                 _check_member(member)
                 if member.name in readers and member.name not in read:

@@ -1,8 +1,11 @@
-"""Made-up baskets in the regime of Purchase-100, and its recipe for classes."""
+"""Generated baskets in the regime of Purchase-100, and its recipe for classes."""
+
+from __future__ import annotations
 
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
@@ -20,42 +23,46 @@ from sklearn.utils._param_validation import Interval, validate_params
     prefer_skip_nested_validation=True,
 )
 def make_purchase(
-    n_samples=40_000,
+    n_samples: int = 40_000,
     *,
-    n_features=600,
-    n_classes=100,
-    n_tastes=25,
-    noise=0.25,
-    random_state=None,
-):
-    """Generate baskets that are to a network what Purchase-100 is.
+    n_features: int = 600,
+    n_classes: int = 100,
+    n_tastes: int = 25,
+    noise: float = 0.25,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Generate baskets on which networks overfit as they do on Purchase-100.
 
-    Every customer has one to three of `n_tastes` tastes; a taste is a sparse vector of
-    probabilities to buy each product. Classes are clusters of baskets, as in Purchase-100.
+    Every customer has three of `n_tastes` tastes, in shares of their own; a taste is a sparse
+    vector of probabilities to buy each product. Classes are clusters of baskets, as in
+    Purchase-100.
 
     Parameters
     ----------
     n_samples : int, default=40_000
-        Baskets.
+        Number of baskets.
     n_features : int, default=600
-        Products.
+        Number of products.
     n_classes : int, default=100
+        Number of classes, at most `n_samples`.
     n_tastes : int, default=25
-        Fewer tastes make the classes easier to tell.
+        Number of tastes, at least 3. Fewer tastes make the classes easier to tell apart.
     noise : float in [0, 1], default=0.25
         Share of what is bought that has nothing to do with taste.
     random_state : int, RandomState instance or None, default=None
+        Controls the baskets and their clustering. Pass an int for reproducible data.
 
     Returns
     -------
     X : ndarray of shape (n_samples, n_features), uint8
-        1 where a product was bought.
+        1 where a product was bought, else 0.
     y : ndarray of shape (n_samples,), int64
         Class, from 0.
 
     See Also
     --------
-    purchase_classes : The classes of baskets at hand.
+    purchase_classes : The classes of baskets that exist already.
+    fetch_purchase100 : The published baskets.
 
     References
     ----------
@@ -83,20 +90,36 @@ def make_purchase(
     return X, purchase_classes(X, n_classes, random_state=rng)
 
 
-def purchase_classes(X, n_classes, *, random_state=None):
+def purchase_classes(
+    X: ArrayLike,
+    n_classes: int,
+    *,
+    random_state: int | np.random.RandomState | None = None,
+) -> np.ndarray:
     """Return classes of baskets by Purchase-100's recipe: their clusters by k-means.
 
     Parameters
     ----------
     X : array-like of shape (n, d)
-        Baskets, 1 where a product was bought.
+        Baskets, 1 where a product was bought, else 0.
     n_classes : int
+        Number of clusters, at most n.
     random_state : int, RandomState instance or None, default=None
+        Controls the start and the batches of k-means. Pass an int for reproducible classes.
 
     Returns
     -------
     y : ndarray of shape (n,), int64
-        From 0.
+        Class, from 0.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer baskets than classes.
+
+    See Also
+    --------
+    make_purchase : Generated baskets with their classes.
 
     References
     ----------

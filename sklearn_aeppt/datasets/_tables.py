@@ -1,8 +1,11 @@
 """The binary tables of Shokri et al. (2017): Purchase-100, Texas-100, Location."""
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -140,49 +143,59 @@ def _read(table, path):
 
 def fetch_purchase100(
     *,
-    data_home=None,
-    download_if_missing=True,
-    return_X_y=False,
-    n_retries=3,
-    delay=1.0,
-    base_url=SOURCE,
-):
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+    base_url: str = SOURCE,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load Purchase-100: what 197,324 customers bought, in 100 classes.
 
     Parameters
     ----------
     data_home : path-like or None, default=None
-        Folder of scikit-learn's data sets; None as `sklearn.datasets.get_data_home` says.
+        Folder of scikit-learn's data sets; None takes that of `sklearn.datasets.get_data_home`.
     download_if_missing : bool, default=True
         Whether to download what is not in `data_home`.
     return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
+        Whether to return ``(data, target)`` instead of a Bunch.
     n_retries : int, default=3
-        Times to go on when the connection is cut off; what has come is kept, also between calls.
+        Number of times that an interrupted download is resumed. What has arrived is kept, also
+        between calls.
     delay : float, default=1.0
-        Seconds before going on.
+        Seconds to wait before each of them.
     base_url : str, default=the authors' repository
-        Where the archive lies; a mirror, with a slash at the end.
+        Where the archive is: the URL of a mirror, with a slash at the end.
 
     Returns
     -------
-    data : Bunch
+    data : Bunch, or tuple of two ndarrays with `return_X_y`
         ``data`` (197324, 600) uint8 of 0 and 1, ``target`` (197324,) int64 from 0,
-        ``target_names``, ``DESCR``; or ``(data, target)``.
+        ``target_names`` (100,) the classes, ``DESCR`` a description; or ``(data, target)``.
 
     Raises
     ------
     OSError
-        If the file is neither there nor to be had.
+        If the file is missing and must not be downloaded, or cannot be.
     ValueError
         If it is not the published file. No checksum of this one is published: the URL names a
         commit, and the number of records, features and classes is checked. More than 100 MiB are
         refused, the most that its repository takes.
+    ImportError
+        If pooch is needed, to download or to check the archive, and not installed.
 
     Warns
     -----
     UserWarning
-        If a file of an earlier call is damaged: it is named, and made or fetched again.
+        If a file of an earlier call is damaged: it is named, and made or downloaded again.
+
+    See Also
+    --------
+    make_purchase : Generated baskets of the same kind.
+    purchase_classes : The recipe of its classes.
+    fetch_texas100 : Hospital stays.
+    fetch_location30 : Places where people checked in.
 
     References
     ----------
@@ -198,22 +211,57 @@ def fetch_purchase100(
 
 def fetch_texas100(
     *,
-    data_home=None,
-    download_if_missing=True,
-    return_X_y=False,
-    n_retries=3,
-    delay=1.0,
-    base_url=SOURCE,
-):
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+    base_url: str = SOURCE,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load Texas-100: 67,330 hospital stays, in 100 classes.
 
-    Parameters and errors are those of `fetch_purchase100`.
+    Parameters
+    ----------
+    data_home : path-like or None, default=None
+        Folder of scikit-learn's data sets; None takes that of `sklearn.datasets.get_data_home`.
+    download_if_missing : bool, default=True
+        Whether to download what is not in `data_home`.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    n_retries : int, default=3
+        Number of times that an interrupted download is resumed. What has arrived is kept, also
+        between calls.
+    delay : float, default=1.0
+        Seconds to wait before each of them.
+    base_url : str, default=the authors' repository
+        Where the archive is: the URL of a mirror, with a slash at the end.
 
     Returns
     -------
-    data : Bunch
+    data : Bunch, or tuple of two ndarrays with `return_X_y`
         ``data`` (67330, 6169) uint8 of 0 and 1, ``target`` (67330,) int64 from 0,
-        ``target_names``, ``DESCR``; or ``(data, target)``.
+        ``target_names`` (100,) the classes, ``DESCR`` a description; or ``(data, target)``.
+
+    Raises
+    ------
+    OSError
+        If the file is missing and must not be downloaded, or cannot be.
+    ValueError
+        If it is not the published file. No checksum of this one is published: the URL names a
+        commit, and the number of records, features and classes is checked. More than 100 MiB are
+        refused, the most that its repository takes.
+    ImportError
+        If pooch is needed, to download or to check the archive, and not installed.
+
+    Warns
+    -----
+    UserWarning
+        If a file of an earlier call is damaged: it is named, and made or downloaded again.
+
+    See Also
+    --------
+    fetch_purchase100 : Baskets of customers.
+    fetch_location30 : Places where people checked in.
 
     References
     ----------
@@ -229,22 +277,55 @@ def fetch_texas100(
 
 def fetch_location30(
     *,
-    data_home=None,
-    download_if_missing=True,
-    return_X_y=False,
-    n_retries=3,
-    delay=1.0,
-    base_url=SOURCE,
-):
+    data_home: str | PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+    base_url: str = SOURCE,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load Location: where 5,010 people checked in, in 30 classes.
 
-    Parameters and errors are those of `fetch_purchase100`; the archive has a checksum.
+    Parameters
+    ----------
+    data_home : path-like or None, default=None
+        Folder of scikit-learn's data sets; None takes that of `sklearn.datasets.get_data_home`.
+    download_if_missing : bool, default=True
+        Whether to download what is not in `data_home`.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    n_retries : int, default=3
+        Number of times that an interrupted download is resumed. What has arrived is kept, also
+        between calls.
+    delay : float, default=1.0
+        Seconds to wait before each of them.
+    base_url : str, default=the authors' repository
+        Where the archive is: the URL of a mirror, with a slash at the end.
 
     Returns
     -------
-    data : Bunch
-        ``data`` (5010, 446) uint8 of 0 and 1, ``target`` (5010,) int64 from 0, ``target_names``,
-        ``DESCR``; or ``(data, target)``.
+    data : Bunch, or tuple of two ndarrays with `return_X_y`
+        ``data`` (5010, 446) uint8 of 0 and 1, ``target`` (5010,) int64 from 0,
+        ``target_names`` (30,) the classes, ``DESCR`` a description; or ``(data, target)``.
+
+    Raises
+    ------
+    OSError
+        If the file is missing and must not be downloaded, or cannot be.
+    ValueError
+        If it is not the published file, which has a checksum.
+    ImportError
+        If pooch is needed, to download or to check the archive, and not installed.
+
+    Warns
+    -----
+    UserWarning
+        If a file of an earlier call is damaged: it is named, and made or downloaded again.
+
+    See Also
+    --------
+    fetch_purchase100 : Baskets of customers.
+    fetch_texas100 : Hospital stays.
 
     References
     ----------

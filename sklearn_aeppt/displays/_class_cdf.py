@@ -83,7 +83,7 @@ class ClassCdfDisplay:
         is_member: ArrayLike,
         *,
         attack: BaseEstimator | None = None,
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[Any] | np.ndarray | None = None,
         ax: Axes | np.ndarray | None = None,
         **kwargs: Any,
     ) -> ClassCdfDisplay:
@@ -101,7 +101,7 @@ class ClassCdfDisplay:
             Membership; both values must occur.
         attack : fitted binary classifier with ``predict_proba``, default=None
             If given, the quantity is its cross-entropy (in nats) against the membership.
-        classes : sequence, default=None
+        classes : sequence or one-dimensional ndarray, default=None
             The classes to draw. None is the four with the most records.
         ax : matplotlib Axes or array of n_classes Axes, default=None
             Axes to draw on, one for each class. None makes new ones.
@@ -157,7 +157,7 @@ class ClassCdfDisplay:
         y_class: ArrayLike,
         is_member: ArrayLike,
         *,
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[Any] | np.ndarray | None = None,
         xlabel: str = _TOP_CONFIDENCE,
         ax: Axes | np.ndarray | None = None,
         **kwargs: Any,
@@ -172,7 +172,7 @@ class ClassCdfDisplay:
             Classes of the records, or any other grouping.
         is_member : array-like of shape (n,), boolean or 0/1
             Membership; both values must occur.
-        classes : sequence, default=None
+        classes : sequence or one-dimensional ndarray, default=None
             The classes to draw. None is the four with the most records.
         xlabel : str, default="Top confidence (probability)"
             What `values` are, and in which unit.

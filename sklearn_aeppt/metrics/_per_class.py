@@ -43,7 +43,7 @@ def per_class_report(
         its label-only floor.
     confidence : float in (0, 1), default=0.95
         Of each class's interval, see `balanced_accuracy_interval`. The classes are not corrected
-        for multiplicity: among 100 classes, expect 5 intervals of 95% to miss.
+        for multiplicity: among 100 classes, expect 5 intervals of 95 % to miss.
 
     Returns
     -------

@@ -155,7 +155,7 @@ def attack_scorer(
         attacker, and the honest choice. None is ``MIMAttack("mim0")``, unfitted, which needs torch.
     metric : str or callable ``metric(y_true, y_score) -> float``, default="neg_abs_advantage"
         - "neg_abs_advantage": minus the absolute `membership_advantage`, that is, twice the
-          distance of the balanced accuracy from 50%, which the paper minimizes. An attack that is
+          distance of the balanced accuracy from 50 %, which the paper minimizes. An attack that is
           wrong more often than right reveals as much as one that is right;
         - "neg_accuracy", "neg_advantage": of the attack's decisions; accuracy is balanced;
         - "neg_roc_auc", "neg_tpr_at_1%_fpr": of its scores. Like the two above, they keep growing
@@ -292,7 +292,7 @@ def aeppt_refit(
     perturbation: str = "perturbation",
     tolerance: float = 1e-9,
 ) -> int:
-    """Choose as the paper does: attack accuracy closest to 50%, then the least perturbation.
+    """Choose as the paper does: attack accuracy closest to 50 %, then the least perturbation.
 
     For ``GridSearchCV(..., scoring={"neg_abs_advantage": attack_scorer(...), "perturbation":
     perturbation_scorer()}, refit=aeppt_refit)``; ``functools.partial`` sets the keywords.
@@ -308,7 +308,7 @@ def aeppt_refit(
     tolerance : float >= 0, default=1e-9
         Candidates whose advantage is within `tolerance` of the best count as tied. The attack's
         sampling error is a fair choice; the advantage is twice the distance of the accuracy from
-        50%.
+        50 %.
 
     Returns
     -------

@@ -70,7 +70,7 @@ def run(
     play = getattr(_tables if name.startswith("table") else _figures, name)
     if seeds is None:
         seeds = 3 if name in HEADLINE and scale == "paper" else 1
-    classes = (None,)
+    classes: tuple[int | None, ...] = (None,)
     if name == "table5":
         if dataset not in ("make_purchase", "baskets"):
             raise ValueError(f"dataset={dataset!r}: table5 needs classes to choose, as of baskets.")

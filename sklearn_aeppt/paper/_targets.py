@@ -189,8 +189,8 @@ def records(dataset, n, n_classes, seed, data):
         sides = [
             fetch_cifar100(subset=s, data_home=data, return_X_y=True) for s in ("train", "test")
         ]
-        rows = [rng.permutation(len(y))[:n] for _, y in sides]
-        return tuple(a[r] for side, r in zip(sides, rows) for a in side)
+        drawn = [rng.permutation(len(y))[:n] for _, y in sides]
+        return tuple(a[r] for side, r in zip(sides, drawn) for a in side)
     if dataset == "make_purchase":
         X, y = make_purchase(2 * n, n_classes=n_classes, random_state=seed)
     elif dataset == "baskets":
