@@ -5,7 +5,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from sklearn_aeppt._version import __version__
 

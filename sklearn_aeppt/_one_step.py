@@ -6,20 +6,41 @@ with next to no protection. Here `fit` learns into a twin, one assignment puts t
 place of the last one, and whatever answers reads that reference once.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import wraps
 from inspect import getattr_static, isfunction
+from typing import Any, TypeVar, cast
 
 #: Where an estimator keeps its fitted twin: absent before `fit`, None in the twin itself.
 TWIN = "_fitted_twin"
 
 ANSWERS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "perturb")
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
-def one_step(fit):
-    """Make a `fit` learn into a twin that takes the place of the last one when it is done."""
+
+def one_step(fit: _Method) -> _Method:
+    """Make a `fit` learn into a twin that takes the place of the last one when it is done.
+
+    Parameters
+    ----------
+    fit : function
+        A method that sets fitted attributes and returns its estimator.
+
+    Returns
+    -------
+    fit_a_twin : function
+        The same method; an exception in it leaves the estimator as it was.
+
+    See Also
+    --------
+    as_fitted : For methods that read what it learned.
+    """
 
     @wraps(fit)
-    def fit_a_twin(self, *args, **kwargs):
+    def fit_a_twin(self: OneStep, *args: Any, **kwargs: Any) -> Any:
         if is_twin_state(vars(self)):  # a subclass's `fit` has called this one
             return fit(self, *args, **kwargs)
         twin = type(self).__new__(type(self))
@@ -28,23 +49,38 @@ def one_step(fit):
         self._fitted_twin = twin
         return self if fitted is twin else fitted
 
-    fit_a_twin.one_step = True
-    return fit_a_twin
+    vars(fit_a_twin)["one_step"] = True
+    return cast(_Method, fit_a_twin)
 
 
-def as_fitted(method):
-    """Make a method run on the fitted twin: on one `fit`, with the parameters of that time."""
+def as_fitted(method: _Method) -> _Method:
+    """Make a method run on the fitted twin: on one `fit`, with the parameters of that time.
+
+    Parameters
+    ----------
+    method : function
+        A method that reads fitted attributes.
+
+    Returns
+    -------
+    answer : function
+        The same method; a concurrent `fit` does not change what one call of it reads.
+
+    See Also
+    --------
+    one_step : For `fit`.
+    """
 
     @wraps(method)
-    def answer(self, *args, **kwargs):
+    def answer(self: OneStep, *args: Any, **kwargs: Any) -> Any:
         twin = vars(self).get(TWIN)  # once: a `fit` in another thread may be about to replace it
         return method(self if twin is None else twin, *args, **kwargs)
 
-    answer.one_step = True
-    return answer
+    vars(answer)["one_step"] = True
+    return cast(_Method, answer)
 
 
-def is_twin_state(state):
+def is_twin_state(state: dict[str, Any]) -> bool:
     """Return whether these attributes are those of a twin."""
     return state.get(TWIN, state) is None
 
@@ -89,7 +125,7 @@ class OneStep:
 
         Some writers (skops) would otherwise write a wrapped model's trees once for either.
         """
-        state = super().__getstate__()
+        state: Any = super().__getstate__()
         twin = state.get(TWIN)
         if twin is None:
             return state
@@ -102,4 +138,4 @@ class OneStep:
             twin = type(self).__new__(type(self))
             twin.__setstate__({**state, **state[TWIN]})
             state[TWIN] = twin
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[misc]  # of BaseEstimator, which comes after

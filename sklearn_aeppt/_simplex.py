@@ -50,14 +50,29 @@ def to_simplex(p, q, label):
 
     Parameters
     ----------
-    p, q : ndarray of shape (n, K)
-        Rows before and after, no entry negative.
+    p : float ndarray of shape (n, K)
+        Rows before the move, no entry negative.
+    q : float ndarray of shape (n, K)
+        Rows after the move, no entry negative; they need not sum to one.
     label : int ndarray of shape (n,)
         ``p.argmax(axis=1)``.
 
     Returns
     -------
-    shown : ndarray of shape (n, K), of the dtype of `p`
+    shown : ndarray of shape (n, K)
+        Probability vectors whose argmax is `label`, of the dtype of `p`.
+
+    See Also
+    --------
+    sklearn_aeppt.defenses.OutputDefense : Base of the defenses that release such vectors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_aeppt.defenses import to_simplex
+    >>> p, q = np.array([[0.75, 0.25]]), np.array([[0.75, 0.75]])
+    >>> to_simplex(p, q, p.argmax(axis=1)).round(3)
+    array([[0.5, 0.5]])
     """
     total = q.sum(axis=1, keepdims=True, dtype=np.float64)
     shown = np.where(total > 0, q / np.where(total > 0, total, 1), 1 / q.shape[1]).astype(p.dtype)

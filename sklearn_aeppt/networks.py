@@ -1,15 +1,20 @@
 """The paper's target networks behind a scikit-learn face."""
 
+from __future__ import annotations
+
 import json
 import os
 import warnings
+from collections.abc import Sequence
 from copy import deepcopy
 from io import BytesIO
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Self
 
 import joblib
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -47,16 +52,18 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
     hidden_layer_sizes : tuple of int, default=(1024, 512, 256)
         Widths of the hidden layers of the fully connected network.
     activation : {"tanh", "relu"}, default="tanh"
+        Activation after each hidden layer.
     dropout : float in [0, 1), default=0.0
         Share of the activations dropped in training, after each hidden layer; for "alexnet"
         before the last layer.
     weight_decay : float >= 0, default=0.0
         L2 regularization.
-    lr : float, default=0.0001
+    lr : float > 0, default=0.0001
         Learning rate of Adam.
-    max_epochs : int, default=100
+    max_epochs : int >= 1, default=100
         Passes over the training records.
-    batch_size : int, default=64
+    batch_size : int >= 1, default=64
+        Training records per step.
     device : str, default="cpu"
         A torch device, such as "cuda".
     random_state : int, RandomState instance or None, default=None
@@ -64,23 +71,33 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
     verbose : int, default=0
         1 shows a progress bar over the batches of each epoch.
     precision : {"float32", "bfloat16"}, default="float32"
-        Of the products in training: bfloat16 takes about half the time where the processor has
-        it, and many times as long where it has not. Weights are float32 and answers float64 in
-        both.
+        Precision of the products in training: bfloat16 takes about half the time where the
+        processor supports it, and many times as long where it does not. Weights are float32 and
+        confidences float64 with either.
     checkpoint : path-like or None, default=None
         File that holds the training after each epoch. A fit that was cut off, or asks for more
         epochs, goes on from it if the other parameters and the records are the same, to the same
-        network; any other starts anew and overwrites it, with a warning where the file is damaged.
+        network; any other starts anew and overwrites it, with a warning if the file is damaged.
         Readable by its owner only; read without running code in it.
 
     Attributes
     ----------
     classes_ : ndarray of shape (K,)
+        Class labels.
     module_ : torch.nn.Module
         ``module_(X) -> logits``, in evaluation mode.
     history_ : skorch.history.History
         The loss of each epoch, as in ``history_[:, "train_loss"]``.
     n_features_in_ : int
+        Number of features, 3,072 with "alexnet".
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only if `X` has names, all of them strings.
+
+    See Also
+    --------
+    sklearn_aeppt.defenses.DropoutClassifier : The same network, trained with dropout.
+    sklearn_aeppt.defenses.AdversarialRegularizationClassifier : Trained against an attacker.
+    sklearn.neural_network.MLPClassifier : A fully connected network that does not need torch.
 
     References
     ----------
@@ -116,21 +133,21 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
 
     def __init__(
         self,
-        architecture="fully_connected",
+        architecture: str = "fully_connected",
         *,
-        hidden_layer_sizes=(1024, 512, 256),
-        activation="tanh",
-        dropout=0.0,
-        weight_decay=0.0,
-        lr=0.0001,
-        max_epochs=100,
-        batch_size=64,
-        device="cpu",
-        random_state=None,
-        verbose=0,
-        precision="float32",
-        checkpoint=None,
-    ):
+        hidden_layer_sizes: Sequence[int] = (1024, 512, 256),
+        activation: str = "tanh",
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
+        lr: float = 0.0001,
+        max_epochs: int = 100,
+        batch_size: int = 64,
+        device: str = "cpu",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        precision: str = "float32",
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> None:
         self.architecture = architecture
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -145,29 +162,38 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
         self.precision = precision
         self.checkpoint = checkpoint
 
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train the network.
 
         Parameters
         ----------
         X : array-like of shape (n, n_features), or (n, 32, 32, 3) for images
+            Records of finite numbers; converted to float32.
         y : array-like of shape (n,)
-            Class labels.
+            Class labels, of two classes or more.
 
         Returns
         -------
         self : NetworkClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, if `X` or `y` is invalid or their lengths differ,
+            if `y` holds one class only, if "alexnet" is given records of another size than its
+            images, or if the file `checkpoint` is not a checkpoint.
         """
         self._validate_params()
-        X, classes, index = self._read_training(X, y)
+        records, classes, index = self._read_training(X, y)
         callbacks = []
         if self.checkpoint is not None:
             same = {**self.get_params(), "checkpoint": None, "verbose": 0, "max_epochs": None}
-            key = joblib.hash([__version__, same, X, index], coerce_mmap=True)
+            key = joblib.hash([__version__, same, records, index], coerce_mmap=True)
             callbacks = [_Resume(Path(self.checkpoint), key)]
-        net = self._build_net(_TargetNet, X.shape[1], len(classes), callbacks)
+        net = self._build_net(_TargetNet, records.shape[1], len(classes), callbacks)
         net.precision = getattr(torch, self.precision)
-        return self._train(net, X, classes, index)
+        return self._train(net, records, classes, index)
 
     def _read_training(self, X, y):
         X, y = validate_data(self, self._flat(X), y, dtype=np.float32)
@@ -221,23 +247,59 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
             **options,
         )
 
-    def predict_proba(self, X):
-        """Return the confidences, ndarray of shape (n, K), float64."""
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the confidences, the softmax of the network's logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features), or (n, 32, 32, 3) for images
+            Records of finite numbers; converted to float32.
+
+        Returns
+        -------
+        proba : float64 ndarray of shape (n, K)
+            Probability vectors, columns in the order of ``classes_``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the network is not fitted.
+        ValueError
+            If `X` is invalid or has another number of features than in `fit`.
+        """
         check_is_fitted(self)
-        X = validate_data(self, self._flat(X), dtype=np.float32, reset=False)
+        records = validate_data(self, self._flat(X), dtype=np.float32, reset=False)
         # in float64, so that an answer does not depend on the batch it stands in
         module = deepcopy(self.module_).double()
         device = next(module.parameters()).device
-        proba = np.empty((len(X), len(self.classes_)))
+        proba = np.empty((len(records), len(self.classes_)))
         with torch.inference_mode():
-            for start in range(0, len(X), 1024):
+            for start in range(0, len(records), 1024):
                 rows = slice(start, start + 1024)
-                logits = module(torch.tensor(X[rows], dtype=torch.float64, device=device))
+                logits = module(torch.tensor(records[rows], dtype=torch.float64, device=device))
                 proba[rows] = torch.softmax(logits, dim=1).cpu().numpy()
         return proba
 
-    def predict(self, X):
-        """Return the most likely class of each record, ndarray of shape (n,)."""
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the most likely class of each record.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features), or (n, 32, 32, 3) for images
+            Records of finite numbers; converted to float32.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n,)
+            Class labels, of the dtype of ``classes_``: the argmax of each row of `predict_proba`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the network is not fitted.
+        ValueError
+            If `X` is invalid or has another number of features than in `fit`.
+        """
         most_likely = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_likely]
 

@@ -3,7 +3,24 @@
 Those on the output follow the protocol of `OutputDefense`; those in training are classifiers.
 """
 
+from typing import TYPE_CHECKING
+
 from sklearn_aeppt._lazy import lazy
+
+if TYPE_CHECKING:  # a type checker does not see lazy names
+    from sklearn_aeppt._simplex import to_simplex as to_simplex
+    from sklearn_aeppt.defenses._adversarial_regularization import (
+        AdversarialRegularizationClassifier as AdversarialRegularizationClassifier,
+    )
+    from sklearn_aeppt.defenses._aeppt import AEPPTClassifier as AEPPTClassifier
+    from sklearn_aeppt.defenses._base import OutputDefense as OutputDefense
+    from sklearn_aeppt.defenses._dropout import DropoutClassifier as DropoutClassifier
+    from sklearn_aeppt.defenses._equalized import EqualizedClassifier as EqualizedClassifier
+    from sklearn_aeppt.defenses._memguard import MemGuardClassifier as MemGuardClassifier
+    from sklearn_aeppt.defenses._rounding import RoundingClassifier as RoundingClassifier
+    from sklearn_aeppt.defenses._stacking import ModelStackingClassifier as ModelStackingClassifier
+    from sklearn_aeppt.defenses._temperature import TemperatureClassifier as TemperatureClassifier
+    from sklearn_aeppt.defenses._top_k import TopKClassifier as TopKClassifier
 
 #: Public name -> the module that it comes from.
 MODULES = {

@@ -1,8 +1,14 @@
 """Adversarial regularization: a network trained against a membership inference model."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Real
 from types import SimpleNamespace
+from typing import Self
 
+import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
@@ -29,13 +35,52 @@ class AdversarialRegularizationClassifier(NetworkClassifier):
     ----------
     alpha : float >= 0, default=3.0
         Weight of the inference model's gain; 0 is the plain network.
-    attack_lr : float, default=0.001
+    attack_lr : float > 0, default=0.001
         Learning rate of the inference model's Adam.
     member_fraction : float in (0, 1), default=0.5
         Share of each class that trains the classifier; the rest are the reference records.
-    architecture, hidden_layer_sizes, activation, dropout, weight_decay, lr, max_epochs, \
-batch_size, device, random_state, verbose
-        As in `NetworkClassifier`.
+    architecture : {"fully_connected", "alexnet"}, default="fully_connected"
+        "alexnet" takes images of 32 by 32 with three channels in [0, 1], as rows of 3,072 pixels
+        or of shape (n, 32, 32, 3).
+    hidden_layer_sizes : tuple of int, default=(1024, 512, 256)
+        Widths of the hidden layers of the fully connected network.
+    activation : {"tanh", "relu"}, default="tanh"
+        Activation after each hidden layer.
+    dropout : float in [0, 1), default=0.0
+        Share of the activations dropped in training, after each hidden layer; for "alexnet"
+        before the last layer.
+    weight_decay : float >= 0, default=0.0
+        L2 regularization.
+    lr : float > 0, default=0.0001
+        Learning rate of Adam.
+    max_epochs : int >= 1, default=100
+        Passes over the training records.
+    batch_size : int >= 1, default=64
+        Training records per step.
+    device : str, default="cpu"
+        A torch device, such as "cuda".
+    random_state : int, RandomState instance or None, default=None
+        Governs the split, weights, batches and dropout. Global generators are left alone.
+    verbose : int, default=0
+        1 shows a progress bar over the batches of each epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+        Class labels.
+    module_ : torch.nn.Module
+        ``module_(X) -> logits``, in evaluation mode.
+    history_ : skorch.history.History
+        The loss of each epoch, as in ``history_[:, "train_loss"]``.
+    n_features_in_ : int
+        Number of features, 3,072 with "alexnet".
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only if `X` has names, all of them strings.
+
+    See Also
+    --------
+    sklearn_aeppt.networks.NetworkClassifier : The same network, trained on all records.
+    DropoutClassifier : Regularizes without an attacker in mind.
 
     References
     ----------
@@ -63,22 +108,22 @@ batch_size, device, random_state, verbose
 
     def __init__(
         self,
-        alpha=3.0,
+        alpha: float = 3.0,
         *,
-        attack_lr=0.001,
-        member_fraction=0.5,
-        architecture="fully_connected",
-        hidden_layer_sizes=(1024, 512, 256),
-        activation="tanh",
-        dropout=0.0,
-        weight_decay=0.0,
-        lr=0.0001,
-        max_epochs=100,
-        batch_size=64,
-        device="cpu",
-        random_state=None,
-        verbose=0,
-    ):
+        attack_lr: float = 0.001,
+        member_fraction: float = 0.5,
+        architecture: str = "fully_connected",
+        hidden_layer_sizes: Sequence[int] = (1024, 512, 256),
+        activation: str = "tanh",
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
+        lr: float = 0.0001,
+        max_epochs: int = 100,
+        batch_size: int = 64,
+        device: str = "cpu",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             architecture,
             hidden_layer_sizes=hidden_layer_sizes,
@@ -96,31 +141,40 @@ batch_size, device, random_state, verbose
         self.attack_lr = attack_lr
         self.member_fraction = member_fraction
 
-    def fit(self, X, y, *, is_member=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, *, is_member: ArrayLike | None = None) -> Self:
         """Train the classifier on the members, against an inference model.
 
         Parameters
         ----------
         X : array-like of shape (n, n_features), or (n, 32, 32, 3) for images
+            Records of finite numbers, members and reference records; converted to float32.
         y : array-like of shape (n,)
-            Class labels.
+            Class labels, of two classes or more.
         is_member : boolean array-like of shape (n,), default=None
-            True for the rows that train the classifier, the others are reference records; None
+            True for the rows that train the classifier; the others are reference records. None
             draws `member_fraction` of each class at random.
 
         Returns
         -------
         self : AdversarialRegularizationClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, if `X` or `y` is invalid, if lengths differ, if
+            `y` holds one class only, or if `is_member` is not a boolean mask with members and
+            others.
         """
         self._validate_params()
-        X, classes, index = self._read_training(X, y)
+        records, classes, index = self._read_training(X, y)
         if is_member is None:
             rng = check_random_state(self.random_state)
             is_member = draw_members(index, self.member_fraction, rng)
-        members, reference = split_by_mask(X, index, is_member, "is_member")
+        members, reference = split_by_mask(records, index, is_member, "is_member")
         net = self._build_net(
             _AdversarialNet,
-            X.shape[1],
+            records.shape[1],
             len(classes),
             alpha=self.alpha,
             attack_lr=self.attack_lr,

@@ -1,10 +1,12 @@
 """AEPPT: adversarial perturbation of confidences against membership inference."""
 
+from __future__ import annotations
+
 import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -24,12 +26,13 @@ from sklearn_aeppt.defenses._base import OutputDefense
 class AEPPTClassifier(OutputDefense):
     """Classifier whose confidences are perturbed against membership inference, as AEPPT does.
 
-    A substitute membership inference model (MIM) g learns from the model's own answers who is a
-    member. Every answer p then climbs the loss of the MIM's own belief m, step by step::
+    A substitute membership inference model (MIM) g learns from the model's own confidences who is
+    a member. Every confidence vector p then climbs the loss of the MIM's own belief m::
 
         q = clip(q + r * step_size * sign(grad_q loss(g(q, c), m)), 0, 1)      r ~ U(0, 1)
 
-    and is released as a probability vector with the label that the wrapped model gives, always.
+    for `max_iter` iterations, and is always released as a probability vector with the label that
+    the wrapped model predicts.
 
     This is the paper's method: it defeats an attacker who was trained on *undefended* outputs. One
     who retrains on defended outputs recovers their original accuracy; against them take
@@ -46,7 +49,7 @@ class AEPPTClassifier(OutputDefense):
         of the records, is at 50 % on the other half (the strongest of three), and takes twice
         that: what fools one adversary fools the next only at up to twice the step. With class
         labels, ``fit(X, y, is_member=mask)``, that adversary knows the true labels.
-    max_iter : int, default=100
+    max_iter : int >= 1, default=100
         Iterations T.
     substitute : MIMAttack or estimator with its interface, default=None
         The defender's MIM: fitted on ``SliceDict(proba, label)`` and membership, it must have
@@ -62,7 +65,7 @@ class AEPPTClassifier(OutputDefense):
         attacker who asks often can average it away.
     member_fraction : float in (0, 1), default=0.5
         Share of each class that trains an unfitted `estimator`; the rest are non-members.
-    batch_size : int, default=1024
+    batch_size : int >= 1, default=1024
         Records perturbed at a time; bounds the memory.
     device : str, default="cpu"
         Torch device of the substitute and of the perturbation.
@@ -79,6 +82,7 @@ class AEPPTClassifier(OutputDefense):
     estimator_ : classifier
         The wrapped estimator; undefended.
     classes_ : ndarray of shape (K,)
+        Class labels.
     substitute_ : estimator
         The fitted MIM.
     step_size_ : float
@@ -87,15 +91,17 @@ class AEPPTClassifier(OutputDefense):
         ``step_size`` and ``accuracy`` of the strongest held-out MIM at each step tried; only
         with "auto".
     n_iter_ : int
-        Iterations of each answer, `max_iter`.
+        Iterations of each record, `max_iter`.
     n_features_in_ : int
-        Where the records have a width.
-    feature_names_in_ : ndarray of shape (``n_features_in_``,)
-        Where they have names.
+        Number of features; only if the records have a fixed width.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only if the records have names, all of them strings.
 
     See Also
     --------
+    EqualizedClassifier : Holds against attackers who retrain on defended outputs.
     sklearn_aeppt.attacks.MIMAttack : The networks of adversary and substitute.
+    sklearn_aeppt.displays.IterationLossDisplay : The loss along the iterations.
 
     References
     ----------
@@ -131,20 +137,20 @@ class AEPPTClassifier(OutputDefense):
 
     def __init__(
         self,
-        estimator,
+        estimator: BaseEstimator,
         *,
-        step_size="auto",
-        max_iter=100,
-        substitute=None,
-        normalize=True,
-        query_noise="consistent",
-        member_fraction=0.5,
-        batch_size=1024,
-        device="cpu",
-        key=None,
-        random_state=None,
-        verbose=0,
-    ):
+        step_size: float | str = "auto",
+        max_iter: int = 100,
+        substitute: BaseEstimator | None = None,
+        normalize: bool = True,
+        query_noise: str = "consistent",
+        member_fraction: float = 0.5,
+        batch_size: int = 1024,
+        device: str = "cpu",
+        key: bytes | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.step_size = step_size
         self.max_iter = max_iter
@@ -159,12 +165,12 @@ class AEPPTClassifier(OutputDefense):
         self.verbose = verbose
 
     @property
-    def n_draws(self):
+    def n_draws(self) -> int:
         """One number a record, for all iterations; none of the record's where they are fresh."""
         return int(self.query_noise == "consistent")
 
     @property
-    def shows_probabilities(self):
+    def shows_probabilities(self) -> bool:
         """Whether rows sum to one; the paper's literal vectors do not."""
         return self.normalize
 
@@ -190,9 +196,9 @@ class AEPPTClassifier(OutputDefense):
             self._turns = generator(self._key, "iterations").random((self.max_iter, 1))
         self.step_size_ = self.step_size
         if self.step_size == "auto":
-            known = [side.label for side in (members, non_members)]
-            if all(label is not None for label in known):  # as the paper's adversary has them
-                known = np.concatenate(known)
+            labels = [side.label for side in (members, non_members)]
+            if all(label is not None for label in labels):  # as the paper's adversary has them
+                known = np.concatenate(labels)
                 view["label"] = np.where(known >= 0, known, view["label"])
             self._search_step(view, is_member, draws, rng)
 

@@ -1,10 +1,14 @@
 """What every output defense shares: three forms of fit, the label kept, nothing that leaks."""
 
+from __future__ import annotations
+
 import warnings
 from copy import copy
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import (
@@ -54,68 +58,112 @@ PROBA, LABELS = "estimator.predict_proba(X)", "estimator.predict(X)"
 
 
 class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, BaseEstimator):
-    """Base of the classifiers that show other confidences than the one they wrap.
+    """Base of the classifiers that release other confidences than those of the model they wrap.
 
     A subclass has the parameters ``estimator``, ``member_fraction`` and ``random_state`` and
-    implements ``_perturb_block(proba)``, which answers a block of rows, each for itself, and
-    ``_fit_defense(members, non_members)`` on two `Records` if it learns from them.
+    implements ``_perturb_block(proba)``, which defends a block of rows, each independently of the
+    others, and ``_fit_defense(members, non_members)`` on two `Records` if it learns from them.
 
     One that draws sets ``n_draws``, has a parameter ``key`` and implements ``_perturb_block(proba,
     draws)`` instead, where ``draws`` are numbers from U(0, 1), shape (n, n_draws). They belong to
     the record and follow from the key: see `sklearn_aeppt._record_field`.
 
     There is no ``decision_function`` here and no forwarding of unknown attributes, on purpose:
-    whatever else the wrapped model offers would show what is hidden.
+    whatever else the wrapped model offers would reveal what is hidden.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The wrapped estimator; undefended.
+    classes_ : ndarray of shape (K,)
+        Class labels, in the order of the columns of `predict_proba`.
+    n_features_in_ : int
+        Number of features; only if the records have a fixed width.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only if the records have names, all of them strings.
+
+    See Also
+    --------
+    to_simplex : Turns moved confidences into probability vectors that keep the label.
+    RoundingClassifier : A short subclass that learns nothing.
+    sklearn_aeppt.EqualizedClassifier : A subclass that learns and draws.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_aeppt.defenses import OutputDefense
+    >>> class MixedClassifier(OutputDefense):
+    ...     def __init__(self, estimator, *, member_fraction=0.5, random_state=None):
+    ...         self.estimator = estimator
+    ...         self.member_fraction = member_fraction
+    ...         self.random_state = random_state
+    ...
+    ...     def _perturb_block(self, proba):
+    ...         return 0.5 * proba + 0.5 / proba.shape[1]
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=500).fit(X[::2], y[::2])
+    >>> MixedClassifier(model).fit(X[::2], X[1::2]).perturb([[1.0, 0.0, 0.0]]).round(3)
+    array([[0.667, 0.167, 0.167]])
     """
 
     _parameter_constraints: dict = {
-        "estimator": "no_validation",  # `fit` checks it, to name the mend
+        "estimator": "no_validation",  # `fit` checks it, to say how to fix it
         "member_fraction": [Interval(Real, 0, 1, closed="neither")],
         "random_state": ["random_state"],
     }
 
-    n_draws = 0  # numbers from U(0, 1) that each answer needs
-    shows_probabilities = True  # rows that sum to one
+    @property
+    def n_draws(self) -> int:
+        """How many numbers from U(0, 1) the defense of each record needs."""
+        return 0
 
     @property
-    def key(self):
+    def shows_probabilities(self) -> bool:
+        """Whether the rows of `predict_proba` sum to one."""
+        return True
+
+    @property
+    def key(self) -> bytes | None:
         """The secret that the draws follow from; shown by no repr."""
         try:
-            return vars(self)["key"]
+            return self.__dict__["key"]
         except KeyError:
             raise AttributeError(f"{type(self).__name__} draws nothing and has no key.") from None
 
     @key.setter
-    def key(self, value):
-        vars(self)["key"] = SecretBytes(value) if type(value) is bytes else value
+    def key(self, value: bytes | None) -> None:
+        self.__dict__["key"] = SecretBytes(value) if type(value) is bytes else value
 
     @np.errstate(under="ignore")  # a tiny confidence may become zero
     def fit(
         self,
-        X,
-        y=None,
+        X: Any,
+        y: Any = None,
         *,
-        is_member=None,
-        y_mem=None,
-        y_non=None,
-        sample_weight=None,
-        **fit_params,
-    ):
-        """Fit the defense, and the wrapped estimator too where it is not fitted yet.
+        is_member: ArrayLike | None = None,
+        y_mem: ArrayLike | None = None,
+        y_non: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Fit the defense, and the wrapped estimator too if it is not fitted yet.
 
         Parameters
         ----------
         X : records
-            Members, or all records; handed to the wrapped estimator as they are.
-        y : records, array-like of shape (n,), or None
+            Members, or all records; passed to the wrapped estimator as they are.
+        y : records, or array-like of shape (n,), default=None
             With a fitted `estimator`: the non-members (a second set of records), or a boolean
             mask over the rows of `X` that is true for members, or, with `is_member`, the class
-            labels. With an unfitted one: the class labels.
+            labels. With an unfitted one: the class labels, which it requires.
         is_member : boolean array-like of shape (n,), default=None
             True for the rows of `X` that are members. With an unfitted `estimator` these rows
             train it; None draws `member_fraction` of each class at random.
-        y_mem, y_non : array-like of shape (n,), default=None
-            Class labels of the two sets of records, in the form ``fit(X_mem, X_non)``.
+        y_mem : array-like of shape (n_members,), default=None
+            Class labels of the members, in the form ``fit(X_mem, X_non)``.
+        y_non : array-like of shape (n_non_members,), default=None
+            Class labels of the non-members, in the form ``fit(X_mem, X_non)``.
         sample_weight : array-like of shape (n,), default=None
             Weights of the records, for the training of an unfitted `estimator`; the defense
             itself weighs all records alike.
@@ -126,16 +174,18 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
 
         Returns
         -------
-        self : object
+        self : OutputDefense
+            The fitted defense.
 
         Raises
         ------
         TypeError
-            If the estimator has no ``predict_proba``.
+            If `estimator` is a class, or has no ``predict_proba``.
         ValueError
-            If it cannot be told who is a member, if members or non-members are missing, or if
-            the estimator's answers are not probability vectors, as those of a multilabel model;
-            if parameters are given for the training of an estimator that is fitted.
+            If a parameter is out of its range, if it is unclear who is a member, if members or
+            non-members are missing, if lengths differ, if the estimator's confidences are not
+            probability vectors with one column per class (those of a multilabel model are not),
+            or if parameters are given for the training of an estimator that is fitted.
         """
         self._validate_params()
         self._check_estimator()
@@ -290,26 +340,30 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             is_member = draw_members(y, self.member_fraction, rng)
         return X, y, is_member
 
-    def perturb(self, proba, records=None):
-        """Return what the defense shows in place of confidences made elsewhere.
+    def perturb(self, proba: ArrayLike, records: Any = None) -> np.ndarray:
+        """Defend confidences that were computed elsewhere.
 
         Parameters
         ----------
         proba : array-like of shape (n, K)
             Probability vectors, columns in the order of ``classes_``. Never modified.
         records : records of length n, default=None
-            The records that the confidences are of, as the wrapped estimator takes them. A defense
-            that draws at random gives the same record the same draws. None draws anew for each
-            row at each call: whoever may ask often averages such draws away.
+            The records of the rows, as the wrapped estimator takes them. A defense that draws at
+            random gives the same record the same draws. None draws anew for each row at each
+            call: anyone who may query repeatedly can average such draws away. A defense that
+            does not draw ignores them.
 
         Returns
         -------
         shown : ndarray of shape (n, K)
-            Probability vectors with the argmax of `proba`, float32 or, for float64 input,
-            float64.
+            Probability vectors unless `shows_probabilities` is False, float32 if `proba` is
+            float16 or float32 and float64 otherwise. Their argmax is that of `proba` or, where
+            the wrapped model decides by a threshold, the label that the threshold gives.
 
         Raises
         ------
+        sklearn.exceptions.NotFittedError
+            If the defense is not fitted.
         ValueError
             If `proba` has another number of columns, NaN, negative entries, or rows that miss a
             sum of one by more than 0.001; if `records` has another length.
@@ -337,8 +391,29 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
                 keep_threshold(shown[rows], block.argmax(axis=1), *self._threshold)
         return shown
 
-    def predict_proba(self, X):
-        """Return the defended confidences, ndarray of shape (n, K), rows summing to one."""
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the defended confidences.
+
+        Parameters
+        ----------
+        X : records of length n
+            Whatever the wrapped estimator takes; passed to it as they are.
+
+        Returns
+        -------
+        proba : ndarray of shape (n, K)
+            Probability vectors unless `shows_probabilities` is False, columns in the order of
+            ``classes_``, float32 or float64 as the wrapped estimator's own. The argmax of each
+            is what `predict` returns.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the defense is not fitted.
+        ValueError
+            If `X` has another number of features or other names than in `fit`, or if the wrapped
+            estimator's confidences are not probability vectors, one for each record.
+        """
         self._check_query(X)
         proba = ask(self.estimator_, X, source=PROBA)
         if not len(proba):
@@ -347,12 +422,13 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
         if not self.n_draws:
             return self._perturb_in_blocks(self._decided(proba, label))
         draws = self._draws(proba, X, self.estimator_)
-        if self._grid is not None:
-            proba, label = self._on_grid(X, proba, label)
+        proba, label = self._on_grid(X, proba, label)
         return self._perturb_in_blocks(self._decided(proba, label), draws)
 
     def _on_grid(self, X, proba, label):
         """Return confidences of the records as they would be, with the labels of what was asked."""
+        if self._grid is None:
+            return proba, label
         rows, moved = self._grid.nearest(X)
         if not len(rows):
             return proba, label
@@ -366,16 +442,44 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
         proba[rows] = there
         return proba, label
 
-    def predict_log_proba(self, X):
-        """Return the logarithm of the defended confidences, ndarray of shape (n, K)."""
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of the defended confidences.
+
+        Parameters
+        ----------
+        X : records of length n
+            Whatever the wrapped estimator takes; passed to it as they are.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n, K)
+            Natural logarithm of `predict_proba`, of the same dtype; minus infinity for a
+            confidence of zero.
+        """
         proba = self.predict_proba(X)
         with np.errstate(divide="ignore"):  # a confidence of zero is minus infinity
             return np.log(proba)
 
-    def predict(self, X):
-        """Return the wrapped estimator's own predictions, label for label, ndarray of shape (n,).
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the wrapped estimator's own predictions, label for label.
 
-        They are the argmax of what `predict_proba` shows.
+        Parameters
+        ----------
+        X : records of length n
+            Whatever the wrapped estimator takes; passed to it as they are.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n,)
+            Class labels, of the dtype of ``classes_``: the argmax of each row of `predict_proba`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the defense is not fitted.
+        ValueError
+            If `X` has another number of features or other names than in `fit`, or if the wrapped
+            estimator's own predictions or confidences are invalid.
         """
         self._check_query(X)
         if self._asks_labels and _num_samples(X):

@@ -1,11 +1,23 @@
 """What can be proved of shown answers: a bound from counts, and the limit of any defense."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from sklearn_aeppt.defenses._transport import equalizing_map
 
 
-def advantage_bound(cells_mem, cells_non, wrong_mem, n_mem, n_non, level):
+def advantage_bound(
+    cells_mem: np.ndarray,
+    cells_non: np.ndarray,
+    wrong_mem: float,
+    n_mem: int,
+    n_non: int,
+    level: float,
+) -> float:
     """Return an upper confidence bound on the advantage of any attacker on single answers.
 
     The advantage of the best attacker is the total variation between what members and
@@ -21,24 +33,34 @@ def advantage_bound(cells_mem, cells_non, wrong_mem, n_mem, n_non, level):
 
     Parameters
     ----------
-    cells_mem, cells_non : ndarray of shape (K, B)
-        Shares of the cells among the held-out members and non-members.
-    wrong_mem : float
+    cells_mem : ndarray of shape (K, B)
+        Shares of the cells among the held-out members.
+    cells_non : ndarray of shape (K, B)
+        Shares of the cells among the held-out non-members.
+    wrong_mem : float in [0, 1]
         Share of wrong answers among the held-out members.
-    n_mem, n_non : int
-        Held-out records.
+    n_mem : int
+        Number of held-out members.
+    n_non : int
+        Number of held-out non-members.
     level : float in (0, 1)
+        Confidence level at which the bound holds.
 
     Returns
     -------
     bound : float in [0, 1]
+        Upper bound on TPR - FPR.
+
+    See Also
+    --------
+    sklearn_aeppt.EqualizedClassifier : Has it as ``advantage_bound_``.
     """
     counted = np.maximum(cells_mem - cells_non, 0).sum() + wrong_mem
     slack = np.sqrt(np.log(1 / (1 - level)) / 2 * (1 / n_mem + 1 / n_non))
     return float(min(1.0, counted + slack))
 
 
-def frontier(histograms, n_points):
+def frontier(histograms: Sequence[dict[str, Any]], n_points: int) -> dict[str, np.ndarray]:
     """Return the least perturbation that any defense of the largest confidence needs.
 
     Parameters
@@ -49,14 +71,19 @@ def frontier(histograms, n_points):
         non-members these are; ``all``, the mass of each bin among all records, both sides in
         equal weight; ``center``, the confidence of each bin.
     n_points : int
+        Number of values of delta.
 
     Returns
     -------
-    result : dict of ndarray of shape (n_points,)
+    result : dict of float64 ndarray of shape (n_points,)
         ``delta``, from 0 to what is left undefended; ``l1``, the mean L1: on the simplex what the
         largest confidence loses others gain, so that it counts twice; ``excess``, what the
         confidences add to the accuracy of the best attacker who knows the true labels, above what
         labels give.
+
+    See Also
+    --------
+    sklearn_aeppt.EqualizedClassifier.frontier : The same of a fitted defense.
     """
     odds = [max(1.0, h["mass_p"] / h["mass_n"]) for h in histograms]
     widest = max(

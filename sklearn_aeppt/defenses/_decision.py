@@ -5,6 +5,10 @@ look as support vector machines have it. Shown as they are, ``predict`` and ``pr
 be two looks at one record, and no defense of the second could equalize both.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from sklearn_aeppt._members import find_labels
@@ -14,7 +18,7 @@ from sklearn_aeppt._simplex import let_lead
 EPS = float(np.finfo(np.float32).eps)
 
 
-def own_threshold(estimator):
+def own_threshold(estimator: Any) -> tuple[float, int] | None:
     """Return (threshold, index of the positive class) of a model that decides by one, or None."""
     # of `fit` alone: whoever loads a defense to be asked does not wait for these
     from sklearn.frozen import FrozenEstimator
@@ -37,7 +41,7 @@ def own_threshold(estimator):
     return threshold, 1 if positive is None else int(find_labels(classes, [positive])[0])
 
 
-def decide_by_argmax(proba, label):
+def decide_by_argmax(proba: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Return confidences whose argmax is `label`: the largest one changes places with the label's.
 
     Rows that already agree are left as they are; `proba` is not modified.
@@ -54,7 +58,7 @@ def decide_by_argmax(proba, label):
     return proba
 
 
-def stretch_around(proba, threshold, positive):
+def stretch_around(proba: np.ndarray, threshold: float, positive: int) -> np.ndarray:
     """Return two-class confidences stretched so that the threshold comes to lie at one half.
 
     In order, and linear on either side of the threshold: the argmax of the result is what the
@@ -74,7 +78,9 @@ def stretch_around(proba, threshold, positive):
     return _two_columns(stretched.astype(proba.dtype), positive)
 
 
-def keep_threshold(shown, label, threshold, positive):
+def keep_threshold(
+    shown: np.ndarray, label: np.ndarray, threshold: float, positive: int
+) -> np.ndarray:
     """Raise the shown label, in place, to where the model's own threshold decides for it too."""
     edge = 4 * EPS
     sides = np.arange(2) == positive
@@ -88,7 +94,7 @@ def keep_threshold(shown, label, threshold, positive):
     return shown
 
 
-def keep_side(proba, asked, threshold, positive):
+def keep_side(proba: np.ndarray, asked: np.ndarray, threshold: float, positive: int) -> np.ndarray:
     """Return `proba`, each row on that side of the threshold on which the row of `asked` is."""
     p, above = proba[:, positive], asked[:, positive] >= threshold
     below = np.nextafter(threshold, 0, dtype=proba.dtype)

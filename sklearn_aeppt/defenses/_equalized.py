@@ -1,11 +1,16 @@
 """Equalized confidences: members and non-members are shown the same distribution."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from scipy.special import entr
 from scipy.stats import ks_2samp
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -86,7 +91,7 @@ class EqualizedClassifier(OutputDefense):
     n_bins : int, default=24
         Quantile bins of the largest confidence, at most: none is narrower than 0.01 or, in
         log-odds, 0.5, and the last one begins at 0.999 or below.
-    n_label_groups : int or "auto", default="auto"
+    n_label_groups : int >= 1 or "auto", default="auto"
         Groups of labels; "auto" gives each at least 500 members and 500 non-members, at most 10.
     alpha : float in (0, 1], default=0.001
         A group of labels is left as it is only if the data exclude, at this level, that the
@@ -133,13 +138,14 @@ class EqualizedClassifier(OutputDefense):
         template it bounds what the confidences add to the label for an attacker who knows
         everything about the record.
     n_features_in_ : int
-        Where the records have a width.
-    feature_names_in_ : ndarray of shape (``n_features_in_``,)
-        Where they have names.
+        Number of features; only if the records have a fixed width.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only if the records have names, all of them strings.
 
     See Also
     --------
     AEPPTClassifier : The paper's perturbation, for attackers who do not adapt.
+    sklearn_aeppt.audit.audit : Measures what attackers still find.
 
     Examples
     --------
@@ -173,22 +179,22 @@ class EqualizedClassifier(OutputDefense):
 
     def __init__(
         self,
-        estimator,
+        estimator: BaseEstimator,
         *,
-        delta=0.0,
-        pairwise_delta=1.0,
-        constraint="total_variation",
-        cost="auto",
-        rank_weight=0.0,
-        other_classes="auto",
-        n_bins=24,
-        n_label_groups="auto",
-        alpha=0.001,
-        holdout_fraction=0.2,
-        member_fraction=0.5,
-        key=None,
-        random_state=None,
-    ):
+        delta: float = 0.0,
+        pairwise_delta: float = 1.0,
+        constraint: str = "total_variation",
+        cost: str = "auto",
+        rank_weight: float = 0.0,
+        other_classes: str = "auto",
+        n_bins: int = 24,
+        n_label_groups: int | str = "auto",
+        alpha: float = 0.001,
+        holdout_fraction: float = 0.2,
+        member_fraction: float = 0.5,
+        key: bytes | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimator = estimator
         self.delta = delta
         self.pairwise_delta = pairwise_delta
@@ -207,7 +213,7 @@ class EqualizedClassifier(OutputDefense):
     def _fit_defense(self, members, non_members):
         labeled = members.label is not None and non_members.label is not None
         self._check_parameters(labeled)
-        sides = [Side.of(records) for records in (members, non_members)]
+        sides: Sequence[Side] = [Side.of(records) for records in (members, non_members)]
         self.other_classes_ = self.other_classes
         if self.other_classes == "auto":
             safe = ranking_is_safe(members, non_members)
@@ -291,11 +297,12 @@ class EqualizedClassifier(OutputDefense):
             cost = log_loss_cost(bins, non.right, center, non.proba.shape[1])
         else:
             cost = (share[0] + share[1])[:, None] * np.abs(center[:, None] - center)
-        transport, least = equalizing_map(*share, cost, *allowed)
+        transport, least = equalizing_map(share[0], share[1], cost, *allowed)
         spare = np.trace(cost) - least  # what the map saves beside the identity
         if by_log_loss and self.rank_weight > 0 and spare > 0:
             budget = cost, least + self.rank_weight * spare
-            transport, _ = equalizing_map(*share, order_cost(bins, n_bins), *allowed, budget)
+            order = order_cost(bins, n_bins)
+            transport, _ = equalizing_map(share[0], share[1], order, *allowed, budget)
         both = [counts(find_bins(edges, s.top), n_bins) / n for s, n in zip(sides, sizes)]
         return Group(
             edges=edges,
@@ -329,10 +336,11 @@ class EqualizedClassifier(OutputDefense):
                 np.add.at(released[:, : target.shape[1]], side.label[rows], target)
             cells.append(released / len(side))
         wrong = 1 - held_out[0].right.mean()
-        return _certificate.advantage_bound(*cells, wrong, *map(len, held_out), BOUND_LEVEL)
+        n_mem, n_non = map(len, held_out)
+        return _certificate.advantage_bound(cells[0], cells[1], wrong, n_mem, n_non, BOUND_LEVEL)
 
     @property
-    def advantage_bound_(self):
+    def advantage_bound_(self) -> float:
         """Upper bound on the advantage of any attacker on single outputs, at 95 % confidence."""
         check_is_fitted(self)
         try:
@@ -345,20 +353,29 @@ class EqualizedClassifier(OutputDefense):
             ) from None
 
     @as_fitted
-    def frontier(self, n_points=11):
+    def frontier(self, n_points: int = 11) -> dict[str, np.ndarray]:
         """Return the least perturbation that any such defense needs, against delta.
 
         Parameters
         ----------
         n_points : int, default=11
-            Values of delta, from 0 to what is left without a defense.
+            Number of values of delta, evenly spaced from 0 to what is left without a defense.
 
         Returns
         -------
-        frontier : dict of ndarray of shape (n_points,)
+        frontier : dict of float64 ndarray of shape (n_points,)
             ``delta``; ``l1``, the mean L1 that any defense of the largest confidence needs at
             least (on the fitted records, as far as bins can tell); ``excess``, the accuracy that
             this delta leaves attackers beyond what labels give.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the defense is not fitted.
+
+        See Also
+        --------
+        sklearn_aeppt.displays.TradeoffDisplay : Draws it beside defenses that were measured.
         """
         check_is_fitted(self)
         return _certificate.frontier(self._histograms, n_points)
@@ -400,21 +417,21 @@ class Side:
     proba: np.ndarray  # (n, K)
 
     @classmethod
-    def of(cls, records):
+    def of(cls, records: Any) -> Side:
         """Return the side that some `Records` are."""
         p = records.proba.astype(np.float64)
         label = p.argmax(axis=1)
         known = records.label is not None
         return cls(p.max(axis=1), label, records.label == label if known else label >= 0, p)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.top)
 
-    def take(self, rows):
+    def take(self, rows: np.ndarray) -> Side:
         """Return some of the records."""
         return Side(self.top[rows], self.label[rows], self.right[rows], self.proba[rows])
 
-    def split(self, fraction, rng):
+    def split(self, fraction: float, rng: np.random.RandomState) -> tuple[Side, Side]:
         """Return two sides at random, the second with `fraction` of the records."""
         order = rng.permutation(len(self))
         cut = min(max(1, round(fraction * len(order))), len(order) - 1)
@@ -431,7 +448,7 @@ class Group:
     tails: np.ndarray  # (B, K - 1 or K) what the other classes share
     total_variation: float
     unchanged: bool
-    histogram: dict  # for the frontier
+    histogram: dict[str, Any]  # for the frontier
 
 
 def leak_is_excluded(sides, alpha):

@@ -1,11 +1,16 @@
 """Groups of labels that behave alike, each with enough records to learn a map from."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 RECORDS_A_GROUP, MOST_GROUPS = 500, 10
 
 
-def group_labels(sides, n_groups, n_classes):
+def group_labels(sides: Sequence[Any], n_groups: int | str, n_classes: int) -> np.ndarray:
     """Return the group of each label, labels whose non-members are about equally sure together.
 
     Parameters
@@ -15,6 +20,7 @@ def group_labels(sides, n_groups, n_classes):
     n_groups : int or "auto"
         "auto" gives each group at least 500 members and 500 non-members, and makes at most 10.
     n_classes : int
+        K, the number of labels.
 
     Returns
     -------
@@ -22,7 +28,7 @@ def group_labels(sides, n_groups, n_classes):
         Numbers from 0 without a gap. No group lacks members or non-members altogether.
     """
     counts = np.array([np.bincount(s.label[s.right], minlength=n_classes) for s in sides])
-    if n_groups == "auto":
+    if isinstance(n_groups, str):
         n_groups = int(np.clip(counts.sum(axis=1).min() // RECORDS_A_GROUP, 1, MOST_GROUPS))
     non = sides[1]
     sure = np.bincount(non.label, non.top, n_classes) / np.maximum(

@@ -1,9 +1,11 @@
 """MemGuard: noise over the logits that brings a defense classifier to one half."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 
@@ -19,41 +21,45 @@ from sklearn_aeppt.defenses._base import OutputDefense
 class MemGuardClassifier(OutputDefense):
     """Classifier that adds MemGuard's noise to its confidences.
 
-    Phase I looks, for every answer p with logits z and label l, for noise e on the logits that
-    carries the defense classifier's logit h across zero without moving the label, and descends
-    along the normalized gradient of::
+    For every confidence vector p with logits z and label l, phase I looks for noise e on the
+    logits that carries the defense classifier's logit h across zero without changing the label.
+    It descends along the normalized gradient of::
 
         |h(softmax(z + e))| + c2 relu(max_{j != l} (z_j + e_j) - z_l - e_l)
                             + c3 || softmax(z + e) - p ||_1
 
     from e = 0, for c3 = 0.1, 1, 10, ... until no such noise is found within `max_iter` steps; the
-    last one found counts. Phase II shows the noisy answer with the probability that keeps the
-    expected L1 distortion within `epsilon`, and the plain answer otherwise. The draw belongs to
-    the record (a secret smooth field over the records' space): asking again, or about a slightly
-    varied record, averages nothing away.
+    last one found counts. Phase II releases the noisy vector with the probability that keeps the
+    expected L1 distortion within `epsilon`, and p otherwise. The draw belongs to the record (a
+    secret smooth field over the records' space), so that repeated or slightly varied queries
+    cannot average it away.
 
     Keeps labels. Does not keep the ranking, and does not stop an attacker who retrains.
 
     Parameters
     ----------
     estimator : classifier with ``predict_proba``
-        Fitted or not, as for `AEPPTClassifier`.
+        Fitted: defended as it is. Not fitted: `fit` trains a clone on part of the records.
     epsilon : float >= 0, default=1.0
-        Budget of the expected L1 distortion of each answer, at most 2.
-    max_iter : int, default=300
+        Budget of the expected L1 distortion of each record. No two probability vectors are more
+        than 2 apart, so that a greater budget is no limit.
+    max_iter : int >= 1, default=300
         Steps of phase I for each c3.
     learning_rate : float > 0, default=0.1
         Length of a step, in logits.
-    c2, c3 : float > 0, default=10.0 and 0.1
-        Weight of the label, and first weight of the distortion.
-    max_c3 : float, default=1e5
+    c2 : float > 0, default=10.0
+        Weight of the label's lead over the other classes.
+    c3 : float > 0, default=0.1
+        First weight of the distortion.
+    max_c3 : float > 0, default=1e5
         Last weight of the distortion.
     defense_classifier : MIMAttack or estimator with its interface, default=None
-        None is `AEPPTClassifier`'s substitute.
+        Tells members from non-members by their confidences; as `AEPPTClassifier`'s `substitute`.
+        None is the same network.
     member_fraction : float in (0, 1), default=0.5
-        Share of each class that trains an unfitted `estimator`.
-    batch_size : int, default=1024
-        Records perturbed at a time.
+        Share of each class that trains an unfitted `estimator`; the rest are non-members.
+    batch_size : int >= 1, default=1024
+        Records perturbed at a time; bounds the memory.
     key : bytes of length 16 or more, or None, default=None
         Secret that the draws follow from. None takes a new one from the operating system at each
         `fit`.
@@ -62,8 +68,23 @@ class MemGuardClassifier(OutputDefense):
 
     Attributes
     ----------
+    estimator_ : classifier
+        The wrapped estimator; undefended.
+    classes_ : ndarray of shape (K,)
+        Class labels.
     defense_classifier_ : estimator
         The fitted defense classifier.
+    n_iter_ : int
+        Steps of phase I for each c3, `max_iter`.
+    n_features_in_ : int
+        Number of features; only if the records have a fixed width.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only if the records have names, all of them strings.
+
+    See Also
+    --------
+    sklearn_aeppt.AEPPTClassifier : Signed gradient steps instead of phase I, no phase II.
+    sklearn_aeppt.EqualizedClassifier : Holds against attackers who retrain.
 
     References
     ----------
@@ -99,20 +120,20 @@ class MemGuardClassifier(OutputDefense):
 
     def __init__(
         self,
-        estimator,
+        estimator: BaseEstimator,
         *,
-        epsilon=1.0,
-        max_iter=300,
-        learning_rate=0.1,
-        c2=10.0,
-        c3=0.1,
-        max_c3=1e5,
-        defense_classifier=None,
-        member_fraction=0.5,
-        batch_size=1024,
-        key=None,
-        random_state=None,
-    ):
+        epsilon: float = 1.0,
+        max_iter: int = 300,
+        learning_rate: float = 0.1,
+        c2: float = 10.0,
+        c3: float = 0.1,
+        max_c3: float = 1e5,
+        defense_classifier: BaseEstimator | None = None,
+        member_fraction: float = 0.5,
+        batch_size: int = 1024,
+        key: bytes | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimator = estimator
         self.epsilon = epsilon
         self.max_iter = max_iter

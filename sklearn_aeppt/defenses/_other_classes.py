@@ -1,7 +1,12 @@
 """Three ways to show the other classes beside an equalized confidence, and what a ranking tells."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
+from sklearn_aeppt._members import Records
 from sklearn_aeppt._simplex import falling_order, shares
 
 #: AUC that the ranking of the other classes may add to the label before the template replaces it.
@@ -62,10 +67,14 @@ class Template:
         return shares(np.take_along_axis(tail, order, 1))
 
 
-OTHER_CLASSES = {"ranking": Ranking, "rescaled": Rescaled, "template": Template}
+OTHER_CLASSES: dict[str, type[Ranking] | type[Template]] = {
+    "ranking": Ranking,
+    "rescaled": Rescaled,
+    "template": Template,
+}
 
 
-def ranking_is_safe(members, non_members):
+def ranking_is_safe(members: Records, non_members: Records) -> bool:
     """Return whether a learned attack gets next to nothing from the ranking beyond the label.
 
     Boosting, cross-fitted, that sees the label, whether it is right, and the place of each class
@@ -74,15 +83,22 @@ def ranking_is_safe(members, non_members):
 
     Parameters
     ----------
-    members, non_members : Records
-        With confidences, and true labels or None.
+    members : Records
+        Members, with confidences, and true labels or None.
+    non_members : Records
+        Non-members, likewise.
+
+    Returns
+    -------
+    safe : bool
+        Whether the ranking adds at most 0.01 of AUC to the label.
     """
     # of `fit` alone: whoever loads a defense to be asked does not wait for these
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    sides = members, non_members
+    sides: tuple[Any, Any] = (members, non_members)
     if any(s.label is None or len(s.proba) < ENOUGH_TO_TELL for s in sides):
         return False
     rng = np.random.default_rng(0)

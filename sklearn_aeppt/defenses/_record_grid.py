@@ -6,6 +6,10 @@ differ in that, whatever a single output shows. So the confidences are those of 
 grid. The label stays that of the query as it came.
 """
 
+from __future__ import annotations
+
+from typing import Any, Self
+
 import numpy as np
 from scipy import sparse
 
@@ -34,9 +38,22 @@ def _is_on(grid, side, low, high):
 
 
 class RecordGrid:
-    """The grid on which the columns of the fitted records lie, where they lie on one."""
+    """The grid on which the columns of the fitted records lie, where they lie on one.
 
-    def fit(self, X_mem, X_non):
+    Attributes
+    ----------
+    columns_ : intp ndarray of shape (n_columns,)
+        Columns that lie on a grid, counted in the flat record; empty for sparse tables and for
+        records that are not numbers, which have none of the following.
+    kinds_ : intp ndarray of shape (n_columns,)
+        Index of the grid of each in `GRIDS`.
+    low_ : float32 ndarray of shape (n_columns,)
+        Least value of each, missing values aside.
+    high_ : float32 ndarray of shape (n_columns,)
+        Greatest value of each, missing values aside.
+    """
+
+    def fit(self, X_mem: Any, X_non: Any) -> Self:
         """Find columns of two values, of whole numbers and of 255ths; return self."""
         self.columns_ = np.empty(0, dtype=np.intp)
         sides, numeric = [as_pandas(X) for X in (X_mem, X_non)], None
@@ -59,7 +76,7 @@ class RecordGrid:
         self.low_, self.high_ = low, high
         return self
 
-    def nearest(self, X):
+    def nearest(self, X: Any) -> tuple[np.ndarray, Any]:
         """Return (rows off the grid, those rows as they would be on it); the rows may be none."""
         came, X = X, as_pandas(X)
         if not len(self.columns_) or sparse.issparse(X):

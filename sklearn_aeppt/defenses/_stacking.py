@@ -1,8 +1,13 @@
 """Model stacking: no model sees all the records, and none that a query reaches saw them twice."""
 
+from __future__ import annotations
+
+from typing import Any, Self
+
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import ClassifierMixin, clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import StackingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -33,12 +38,12 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
     ----------
     estimators : list of (str, classifier)
         First-level classifiers with ``predict_proba``.
-    final_estimator : classifier or None, default=None
-        None is ``LogisticRegression(max_iter=1000)``.
+    final_estimator : classifier with ``predict_proba`` or None, default=None
+        Combines their confidences. None is ``LogisticRegression(max_iter=1000)``.
     n_jobs : int or None, default=None
-        First-level classifiers trained at once.
+        First-level classifiers trained at once, as joblib counts them.
     random_state : int, RandomState instance or None, default=None
-        Governs the parts.
+        Governs the parts, and seeds the classifiers whose own `random_state` is None.
 
     Attributes
     ----------
@@ -47,6 +52,16 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
     parts_ : list of int ndarray
         Rows of each part, the final estimator's last.
     classes_ : ndarray of shape (K,)
+        Class labels.
+    n_features_in_ : int
+        Number of features; only if the records have a fixed width.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only if the records have names, all of them strings.
+
+    See Also
+    --------
+    sklearn.ensemble.StackingClassifier : Every first-level classifier sees all the records.
+    DropoutClassifier : Narrows the same gap within one network.
 
     References
     ----------
@@ -73,42 +88,84 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, estimators, final_estimator=None, *, n_jobs=None, random_state=None):
+    def __init__(
+        self,
+        estimators: list[tuple[str, BaseEstimator]],
+        final_estimator: BaseEstimator | None = None,
+        *,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimators = estimators
         self.final_estimator = final_estimator
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def get_params(self, deep=True):
-        """Return the parameters, those of the named estimators included if `deep`."""
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Include the named estimators, and the parameters of each as ``name__parameter``.
+
+        Returns
+        -------
+        params : dict of str to object
+            Name -> value of each parameter.
+        """
         return self._get_params("estimators", deep=deep)
 
-    def set_params(self, **params):
-        """Set parameters, such as ``forest__n_estimators=10``; return self."""
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by the names of `get_params`, such as ``forest__n_estimators=10``, or a
+            named estimator itself.
+
+        Returns
+        -------
+        self : ModelStackingClassifier
+            The same classifier; a change takes effect at the next `fit`.
+
+        Raises
+        ------
+        ValueError
+            If there is no parameter of that name.
+        """
         self._set_params("estimators", **params)
         return self
 
-    def fit(self, X, y):
+    def fit(self, X: Any, y: ArrayLike) -> Self:
         """Train each first-level estimator on its part, then the final one on the last part.
 
         Parameters
         ----------
         X : records
-            Handed to the estimators as they are.
+            Passed to the estimators as they are.
         y : array-like of shape (n,)
-            Class labels.
+            Class labels, of two classes or more.
 
         Returns
         -------
         self : ModelStackingClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or a name is invalid, if `y` is missing, invalid or holds one class
+            only, if lengths differ, or if `X` holds NaN and an estimator does not allow it.
         """
         self._validate_params()
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        X, y = indexable(X, y)
+        labels = column_or_1d(y, warn=True)
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
+        X, labels = indexable(X, labels)
         check_feature_names(self, X, reset=True)
         check_n_features(self, X, reset=True)
         if hasattr(X, "dtype") and not get_tags(self).input_tags.allow_nan:
@@ -116,9 +173,9 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
         names = [name for name, _ in self.estimators]
         self._validate_names(names)
         rng = check_random_state(self.random_state)
-        parts = disjoint_parts(y, len(self.estimators) + 1, rng)
+        parts = disjoint_parts(labels, len(self.estimators) + 1, rng)
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(seed_unseeded(clone(estimator), rng).fit)(_safe_indexing(X, rows), y[rows])
+            delayed(seed_unseeded(clone(estimator), rng).fit)(_safe_indexing(X, rows), labels[rows])
             for (_, estimator), rows in zip(self.estimators, parts)
         )
         final = self.final_estimator
@@ -128,21 +185,58 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
             seed_unseeded(final, rng),
             cv="prefit",
             stack_method="predict_proba",
-        ).fit(_safe_indexing(X, parts[-1]), y[parts[-1]])
+        ).fit(_safe_indexing(X, parts[-1]), labels[parts[-1]])
         self.parts_ = parts
         self.classes_ = self.stack_.classes_
         return self
 
-    def predict_proba(self, X):
-        """Return the stack's confidences, ndarray of shape (n, K)."""
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the stack's confidences, those of the final estimator.
+
+        Parameters
+        ----------
+        X : records of length n
+            Passed to the first-level estimators as they are.
+
+        Returns
+        -------
+        proba : float ndarray of shape (n, K)
+            Probability vectors, columns in the order of ``classes_``, of the final estimator's
+            dtype.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the stack is not fitted.
+        ValueError
+            If `X` has another number of features or other names than in `fit`.
+        """
         check_is_fitted(self)
         check_feature_names(self, X, reset=False)
         if getattr(X, "ndim", 2) > 1:  # else the estimators know best what is wrong
             check_n_features(self, X, reset=False)
         return self.stack_.predict_proba(X)
 
-    def predict(self, X):
-        """Return the most likely class of each record, ndarray of shape (n,)."""
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most likely class of each record.
+
+        Parameters
+        ----------
+        X : records of length n
+            Passed to the first-level estimators as they are.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n,)
+            Class labels, of the dtype of ``classes_``: the argmax of each row of `predict_proba`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the stack is not fitted.
+        ValueError
+            If `X` has another number of features or other names than in `fit`.
+        """
         most_likely = self.predict_proba(X).argmax(axis=1)
         return self.classes_[most_likely]
 
@@ -157,8 +251,8 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
         return tags
 
 
-def disjoint_parts(y, n_parts, rng):
-    """Return `n_parts` arrays of rows, of equal size and alike in classes."""
+def disjoint_parts(y: np.ndarray, n_parts: int, rng: np.random.RandomState) -> list[np.ndarray]:
+    """Return `n_parts` arrays of rows, of about equal size and alike in classes."""
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
         raise ValueError(

@@ -1,8 +1,11 @@
 """Softer confidences: a higher temperature of the output layer."""
 
+from __future__ import annotations
+
 from numbers import Real
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from sklearn_aeppt._simplex import to_simplex
@@ -18,13 +21,29 @@ class TemperatureClassifier(OutputDefense):
     Parameters
     ----------
     estimator : classifier with ``predict_proba``
-        Fitted or not, as for `AEPPTClassifier`.
+        Fitted: defended as it is. Not fitted: `fit` trains a clone on part of the records.
     temperature : float > 0, default=2.0
         Above 1 the confidences come closer to each other, below 1 they part.
     member_fraction : float in (0, 1), default=0.5
-        Share of each class that trains an unfitted `estimator`.
+        Share of each class that trains an unfitted `estimator`; the rest are non-members.
     random_state : int, RandomState instance or None, default=None
         Governs that draw.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The wrapped estimator; undefended.
+    classes_ : ndarray of shape (K,)
+        Class labels.
+    n_features_in_ : int
+        Number of features; only if the records have a fixed width.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only if the records have names, all of them strings.
+
+    See Also
+    --------
+    RoundingClassifier : Coarser confidences instead of softer ones.
+    sklearn_aeppt.EqualizedClassifier : Holds against attackers who retrain.
 
     References
     ----------
@@ -47,7 +66,14 @@ class TemperatureClassifier(OutputDefense):
         "temperature": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, estimator, *, temperature=2.0, member_fraction=0.5, random_state=None):
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        *,
+        temperature: float = 2.0,
+        member_fraction: float = 0.5,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimator = estimator
         self.temperature = temperature
         self.member_fraction = member_fraction

@@ -1,8 +1,11 @@
 """Only the largest confidences."""
 
+from __future__ import annotations
+
 from numbers import Integral
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from sklearn_aeppt.defenses._base import OutputDefense
@@ -17,13 +20,29 @@ class TopKClassifier(OutputDefense):
     Parameters
     ----------
     estimator : classifier with ``predict_proba``
-        Fitted or not, as for `AEPPTClassifier`.
+        Fitted: defended as it is. Not fitted: `fit` trains a clone on part of the records.
     k : int >= 1, default=3
         Classes shown; with fewer classes than that, nothing changes.
     member_fraction : float in (0, 1), default=0.5
-        Share of each class that trains an unfitted `estimator`.
+        Share of each class that trains an unfitted `estimator`; the rest are non-members.
     random_state : int, RandomState instance or None, default=None
         Governs that draw.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The wrapped estimator; undefended.
+    classes_ : ndarray of shape (K,)
+        Class labels.
+    n_features_in_ : int
+        Number of features; only if the records have a fixed width.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only if the records have names, all of them strings.
+
+    See Also
+    --------
+    RoundingClassifier : Hides the last decimals instead of the small confidences.
+    sklearn_aeppt.EqualizedClassifier : Changes the largest confidence, which reveals members.
 
     References
     ----------
@@ -46,7 +65,14 @@ class TopKClassifier(OutputDefense):
         "k": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, estimator, *, k=3, member_fraction=0.5, random_state=None):
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        *,
+        k: int = 3,
+        member_fraction: float = 0.5,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.estimator = estimator
         self.k = k
         self.member_fraction = member_fraction

@@ -1,11 +1,22 @@
 """The linear program that makes members and non-members look alike for the least cost."""
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.optimize import linprog
 
 
-def equalizing_map(p, n, cost, delta=0.0, pairwise_delta=1.0, odds=1.0, budget=None):
+def equalizing_map(
+    p: np.ndarray,
+    n: np.ndarray,
+    cost: np.ndarray,
+    delta: float = 0.0,
+    pairwise_delta: float = 1.0,
+    odds: float = 1.0,
+    budget: tuple[np.ndarray, float] | None = None,
+) -> tuple[np.ndarray, float]:
     """Return the random map between bins that equalizes two histograms at the least cost.
 
     Solves, over the rows-sum-to-one matrix W::
@@ -19,16 +30,18 @@ def equalizing_map(p, n, cost, delta=0.0, pairwise_delta=1.0, odds=1.0, budget=N
 
     Parameters
     ----------
-    p, n : ndarray of shape (B,)
-        Shares of the bins among members and among non-members.
+    p : ndarray of shape (B,)
+        Shares of the bins among members.
+    n : ndarray of shape (B,)
+        Shares of the bins among non-members.
     cost : ndarray of shape (B, B)
         Cost of moving bin i to bin j, weighted by how often i occurs.
     delta : float in [0, 1], default=0.0
-        What may be left by which a shown value speaks for a non-member.
+        How much evidence for a non-member the released values may keep.
     pairwise_delta : float in [0, 1], default=1.0
-        Total variation that may be left between what any two records are shown.
+        Total variation that may be left between the outputs for any two records.
     odds : float >= 1, default=1.0
-        How much likelier a member is to be among the records in question, whatever is shown.
+        How much more often a member than a non-member is among the records in question.
     budget : tuple (ndarray of shape (B, B), float) or None, default=None
         A second cost, and what the map may spend of it at most.
 
@@ -37,11 +50,16 @@ def equalizing_map(p, n, cost, delta=0.0, pairwise_delta=1.0, odds=1.0, budget=N
     W : ndarray of shape (B, B)
         Nonnegative, rows sum to one.
     least_cost : float
+        The expected cost of W.
 
     Raises
     ------
     RuntimeError
         If the solver fails.
+
+    See Also
+    --------
+    scipy.optimize.linprog : The solver.
     """
     bins = len(p)
     # variables: W row by row, then e >= (n - odds p) W, then the common row r and t >= |W - r|
@@ -61,7 +79,7 @@ def equalizing_map(p, n, cost, delta=0.0, pairwise_delta=1.0, odds=1.0, budget=N
         row(shown, -eye, zeros(bins, n_r + n_t)),
         row(zeros(1, n_w), np.ones((1, n_e)), zeros(1, n_r + n_t)),
     ]
-    limits = [np.zeros(bins), [delta]]
+    limits: list[ArrayLike] = [np.zeros(bins), [delta]]
     if budget is not None:
         upper.append(row(budget[0].reshape(1, -1), zeros(1, n_e + n_r + n_t)))
         limits.append([budget[1]])
@@ -76,7 +94,7 @@ def equalizing_map(p, n, cost, delta=0.0, pairwise_delta=1.0, odds=1.0, budget=N
         ]
         limits += [np.zeros(2 * n_w), np.full(bins, pairwise_delta)]
     equal = [row(sparse.kron(eye, np.ones((1, bins))), zeros(bins, n_e + n_r + n_t))]
-    ones = [np.ones(bins)]
+    ones: list[ArrayLike] = [np.ones(bins)]
     if bound_rows:
         equal.append(row(zeros(1, n_w + n_e), np.ones((1, n_r)), zeros(1, n_t)))
         ones.append([1])

@@ -5,6 +5,7 @@ import zlib
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -31,7 +32,12 @@ from sklearn_aeppt.metrics import label_only_floor, perturbation_size
 from sklearn_aeppt.networks import NetworkClassifier
 
 #: The paper's AlexNet for images of 32 by 32.
-ALEXNET = {"architecture": "alexnet", "activation": "relu", "lr": 0.001, "batch_size": 64}
+ALEXNET: dict[str, Any] = {
+    "architecture": "alexnet",
+    "activation": "relu",
+    "lr": 0.001,
+    "batch_size": 64,
+}
 
 #: Dataset -> members at scale "paper". The paper's columns are the first two; "baskets" are the
 #: whole Walmart baskets by Purchase-100's recipe: the 600 most bought products, k-means classes.
@@ -42,7 +48,7 @@ MEMBERS = {
 FETCH = {
     "purchase100": fetch_purchase100, "texas100": fetch_texas100, "location30": fetch_location30,
 }  # fmt: skip
-SMOKE = {"hidden_layer_sizes": (64,), "lr": 0.01, "max_epochs": 20}
+SMOKE: dict[str, Any] = {"hidden_layer_sizes": (64,), "lr": 0.01, "max_epochs": 20}
 
 
 class Game:
