@@ -1,6 +1,7 @@
 """The paper's membership inference networks: prediction branch and label branch, joined."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 from sklearn_aeppt._nets._saved_module import check_width, check_widths
 
 #: Widths of the hidden layers of each branch; a further architecture costs one line.
-ARCHITECTURES = {
+ARCHITECTURES: dict[str, dict[str, Any]] = {
     "substitute": {"prediction": (256,), "label": (256,), "joint": (64,)},
     "mim0": {"prediction": (1024, 512, 64), "label": (512, 64), "joint": (256, 64)},
     "mim1": {"prediction": (), "label": (), "joint": (1024, 512, 256)},
