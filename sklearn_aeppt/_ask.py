@@ -77,7 +77,7 @@ def has_several_outputs(target, X=None):
         return True
     if X is None:
         return False
-    said = np.asarray(target.predict(X)) if hasattr(target, "predict") else np.empty(0)
+    said: np.ndarray = np.asarray(target.predict(X) if hasattr(target, "predict") else [])
     return said.ndim == 2 and said.shape[1] > 1
 
 

@@ -53,4 +53,4 @@ class FittedInside:
                 f"{type(self).__name__}(estimator=clone(model)), or change and fit the model "
                 "before it is wrapped."
             )
-        return super().set_params(**params)
+        return super().set_params(**params)  # type: ignore[misc]  # BaseEstimator comes after

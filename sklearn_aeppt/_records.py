@@ -74,11 +74,12 @@ def join_records(first, second):
     return np.concatenate([first, second])
 
 
-def _with_all_categories(*frames):
+def _with_all_categories(first, second):
     """Return frames whose categorical columns have one set of categories, so that joining keeps it.
 
     Those of the first frame come first.
     """
+    frames = [first, second]
     if not all(hasattr(frame, "columns") for frame in frames):  # series
         return frames
     frames = [frame.copy(deep=False) for frame in frames]

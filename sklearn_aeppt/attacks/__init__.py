@@ -1,6 +1,40 @@
 """Membership inference attacks: binary classifiers over what the adversary sees (1 = member)."""
 
+from typing import TYPE_CHECKING
+
 from sklearn_aeppt._lazy import lazy
+
+if TYPE_CHECKING:  # a type checker does not see lazy names
+    from sklearn_aeppt.attacks._augment import BitFlips as BitFlips
+    from sklearn_aeppt.attacks._augment import GaussianNoise as GaussianNoise
+    from sklearn_aeppt.attacks._augment import NoiseLadder as NoiseLadder
+    from sklearn_aeppt.attacks._base import ScoreAttack as ScoreAttack
+    from sklearn_aeppt.attacks._base import best_threshold as best_threshold
+    from sklearn_aeppt.attacks._collision import CollisionAttack as CollisionAttack
+    from sklearn_aeppt.attacks._gap import GapAttack as GapAttack
+    from sklearn_aeppt.attacks._gradient_boosting import (
+        GradientBoostingAttack as GradientBoostingAttack,
+    )
+    from sklearn_aeppt.attacks._label_only import LabelOnlyAttack as LabelOnlyAttack
+    from sklearn_aeppt.attacks._lira import LiRAAttack as LiRAAttack
+    from sklearn_aeppt.attacks._mim import MIMAttack as MIMAttack
+    from sklearn_aeppt.attacks._quantile_regression import (
+        QuantileRegressionAttack as QuantileRegressionAttack,
+    )
+    from sklearn_aeppt.attacks._query import check_membership as check_membership
+    from sklearn_aeppt.attacks._query import query as query
+    from sklearn_aeppt.attacks._query import read_view as read_view
+    from sklearn_aeppt.attacks._random_forest import RandomForestAttack as RandomForestAttack
+    from sklearn_aeppt.attacks._rmia import RMIAAttack as RMIAAttack
+    from sklearn_aeppt.attacks._shadow import ShadowAttack as ShadowAttack
+    from sklearn_aeppt.attacks._threshold import ThresholdAttack as ThresholdAttack
+    from sklearn_aeppt.attacks._variants import VariantsAttack as VariantsAttack
+    from sklearn_aeppt.attacks._wrappers import (
+        AdversarialTrainingAttack as AdversarialTrainingAttack,
+    )
+    from sklearn_aeppt.attacks._wrappers import AveragingAttack as AveragingAttack
+    from sklearn_aeppt.attacks._wrappers import FlipAttack as FlipAttack
+    from sklearn_aeppt.attacks._wrappers import RoundingAttack as RoundingAttack
 
 #: Public name -> the module that it comes from.
 MODULES = {

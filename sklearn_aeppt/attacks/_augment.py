@@ -1,7 +1,10 @@
 """Variants of records for ``query(augment=...)``: noise, bit flips, and ladders of both."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -14,16 +17,22 @@ from sklearn_aeppt._containers import as_kind_of, as_native
 class GaussianNoise:
     """Variants of numeric records: normal noise on every feature, for ``query(augment=...)``.
 
-    Of a frame it moves the floating-point columns (the integer columns where there are none) and
-    leaves the others as they are; of a sparse matrix it moves the stored entries.
+    In a frame, noise is added to the floating-point columns (to the integer columns if there are
+    none, else to the boolean ones) and the others stay as they are; in a sparse matrix, it is
+    added to the stored entries.
 
     Parameters
     ----------
     scale : float
-        Standard deviation, in units of the features.
+        Standard deviation of the noise, in units of the features.
     relative : bool, default=False
         Whether `scale` is in units of each feature's own standard deviation over the records
-        instead. A constant feature, which a model can ignore, is moved by `scale` itself.
+        instead. A constant feature, which a model can ignore, gets noise of `scale` itself.
+
+    See Also
+    --------
+    BitFlips : Variants of binary records.
+    NoiseLadder : Variants at several scales, for `VariantsAttack`.
 
     Examples
     --------
@@ -37,8 +46,8 @@ class GaussianNoise:
     scale: float
     relative: bool = False
 
-    def __call__(self, X, rng):
-        """Return a variant of every record of `X`, drawn from a numpy RandomState."""
+    def __call__(self, X: Any, rng: np.random.RandomState) -> Any:
+        """Return a variant of every record of `X`, a table of the same kind, drawn with `rng`."""
         return as_kind_of(X, self._vary(as_native(X), rng))
 
     def _vary(self, X, rng):
@@ -79,14 +88,27 @@ class GaussianNoise:
 
 @dataclass(frozen=True)
 class BitFlips:
-    """Variants of binary records: some bits turned, for ``query(augment=...)``.
+    """Variants of binary records: some bits flipped, for ``query(augment=...)``.
+
+    Exactly one of the two parameters must be given.
 
     Parameters
     ----------
-    probability : float or None, default=None
-        In [0, 1]: each bit turns with this probability.
-    n_flips : int or None, default=None
-        Exactly this many different bits of each record turn. Give one of the two.
+    probability : float in [0, 1], default=None
+        Each bit is flipped with this probability, independently of the others.
+    n_flips : int, default=None
+        Exactly this many different bits of each record are flipped; all of them if a record has
+        fewer.
+
+    Raises
+    ------
+    ValueError
+        If both parameters are given, or neither.
+
+    See Also
+    --------
+    GaussianNoise : Variants of numeric records.
+    NoiseLadder : Variants at several scales, for `VariantsAttack`.
 
     Examples
     --------
@@ -109,8 +131,8 @@ class BitFlips:
                 "of the two."
             )
 
-    def __call__(self, X, rng):
-        """Return a variant of every record of `X`, drawn from a numpy RandomState."""
+    def __call__(self, X: Any, rng: np.random.RandomState) -> Any:
+        """Return a variant of every record of `X`, a table of the same kind, drawn with `rng`."""
         return as_kind_of(X, self._vary(as_native(X), rng))
 
     def _vary(self, X, rng):
@@ -127,26 +149,34 @@ class BitFlips:
     def _turned(self, shape, rng):
         if self.n_flips is None:
             return rng.random_sample(shape) < self.probability
-        chosen = distinct_columns(*shape, min(self.n_flips, shape[1]), rng)
-        ends = np.arange(shape[0] + 1) * chosen.shape[1]
+        n, n_columns = shape
+        chosen = distinct_columns(n, n_columns, min(self.n_flips, n_columns), rng)
+        ends = np.arange(n + 1) * chosen.shape[1]
         return sparse.csr_array((np.ones(chosen.size, bool), chosen.ravel(), ends), shape=shape)
 
 
 @dataclass(frozen=True)
-class NoiseLadder(Sequence):
+class NoiseLadder(Sequence[GaussianNoise | BitFlips]):
     """Variants at several scales, taken in turn: a sequence of `GaussianNoise` and `BitFlips`.
 
-    A randomized defense whose draws depend on what it hides may show it at one scale only: tiny
+    A randomized defense whose draws depend on what it hides may reveal it at one scale only: tiny
     noise leaves a saturated confidence vector as it is and changes any other, larger noise yields
-    fresh draws to average. ``query(..., augment=NoiseLadder())`` gives each variant its scale in
-    turn and notes the rung under the key ``rung``.
+    fresh draws to average. ``query(..., augment=NoiseLadder())`` assigns each variant a scale in
+    turn and records its rung under the key ``rung``.
 
     Parameters
     ----------
     scales : tuple of float, default=(1e-7, 1e-6, 1e-4, 1e-2)
-        Standard deviations of the noise, in units of each feature's own.
+        Standard deviations of the noise, in units of each feature's own standard deviation; one
+        rung each.
     flips : tuple of int, default=()
-        For binary features: how many bits to flip, one more rung for each.
+        Numbers of bits to flip, for binary features; one more rung each.
+
+    See Also
+    --------
+    VariantsAttack : Learns from the outputs for such variants.
+    GaussianNoise : A rung of `scales`.
+    BitFlips : A rung of `flips`.
 
     Examples
     --------
@@ -155,14 +185,14 @@ class NoiseLadder(Sequence):
     [GaussianNoise(scale=1e-06, relative=True), BitFlips(probability=None, n_flips=1)]
     """
 
-    scales: tuple = (1e-7, 1e-6, 1e-4, 1e-2)
-    flips: tuple = ()
+    scales: tuple[float, ...] = (1e-7, 1e-6, 1e-4, 1e-2)
+    flips: tuple[int, ...] = ()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.scales) + len(self.flips)
 
-    def __getitem__(self, i):
-        """Return the rung, or for a slice the rungs, a list."""
+    def __getitem__(self, i: int | slice) -> Any:
+        """Return a rung, or a list of rungs for a slice."""
         rungs = [
             *(GaussianNoise(scale, relative=True) for scale in self.scales),
             *(BitFlips(n_flips=n) for n in self.flips),

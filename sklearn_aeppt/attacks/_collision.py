@@ -1,49 +1,56 @@
-"""Attack on defenses whose draws several records share: answers that recur."""
+"""Attack on defenses in which several records share their draws: outputs that recur."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._records import number_records
 from sklearn_aeppt.attacks._base import LogitAttack, prior_logit
-from sklearn_aeppt.attacks._query import check_membership, read_view
+from sklearn_aeppt.attacks._query import View, check_membership, read_view
 
 
 class CollisionAttack(LogitAttack):
-    """Learn from how often an exact answer recurs among the answers to other records.
+    """Learned attack: how often exactly the same output recurs among other records.
 
-    On models whose confidences have atoms (forests, neighbors, boosting to the end) members get
-    one saturated vector over and over. A defense whose draws depend on that vector shows it as
-    one other vector over and over: counting equal answers then names members, whatever the values
-    are. Features are the share of other records with the same confidence vector, with the same
-    largest confidence, and with the same vector after rounding, beside the index of the label and
-    of the predicted label and whether the two agree.
+    Models whose confidences take few values (forests, nearest neighbors, fully fitted
+    boosting) return one saturated vector for many members. A defense whose draws depend on that
+    vector turns it into one other vector for all of them: counting equal outputs then identifies
+    members, whatever the values are. Features are the share of other records with the same
+    confidence vector, with the same largest confidence, and with the same vector after rounding,
+    and also the index of the label and of the predicted label and whether the two agree.
 
-    Counting needs no membership, so this attacker counts over all answers that they collect: the
-    records of `fit` and those that the attack is asked about. Gradient boosting then learns, on
-    the records of `fit`, which counts go with members. It is trained when the attack is asked, for
-    the counts of both to be of the same records: what is said of a record depends on the others
-    asked about, and records of `fit` that are asked about again count twice.
+    Counting needs no membership, so the adversary counts over all outputs that they have
+    collected: those of `fit` and those to be scored. Gradient boosting then learns, on the records
+    of `fit`, which counts are typical of members. It is trained when records are scored, so that
+    both counts are over the same records. Hence the score of a record depends on the others that
+    are scored with it, and records of `fit` that are scored again count twice.
 
     Parameters
     ----------
-    decimals : tuple of int, default=(6, 3)
-        Digits that confidences are rounded to, a feature each; beside the exact vector.
+    decimals : sequence of int, default=(6, 3)
+        Numbers of decimals to round confidences to; each adds a feature to that of the exact
+        vector.
     random_state : int, RandomState instance or None, default=None
+        Seeds the gradient boosting, once in `fit`. Pass an int for reproducible results.
 
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
-        K.
+        Number K of the target's classes.
 
     See Also
     --------
-    VariantsAttack : Answers that recur, or do not, among variants of one record.
+    VariantsAttack : Outputs that recur, or do not, among variants of one record.
 
     Examples
     --------
@@ -61,12 +68,37 @@ class CollisionAttack(LogitAttack):
 
     _parameter_constraints: dict = {"decimals": ["array-like"], "random_state": ["random_state"]}
 
-    def __init__(self, decimals=(6, 3), *, random_state=None):
+    def __init__(
+        self,
+        decimals: Sequence[int] = (6, 3),
+        *,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.decimals = decimals
         self.random_state = random_state
 
-    def fit(self, X, y):
-        """Collect views `X` and memberships `y`; return self."""
+    def fit(self, X: View, y: ArrayLike) -> Self:
+        """Store the outputs and their membership.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`, or array-like of shape (n, K)
+            The target's outputs: confidences and label indices. A plain array is read as
+            confidences; each record's label is its predicted one then.
+        y : array-like of shape (n,)
+            Membership, two distinct values; the greater one (1 or True) marks members.
+
+        Returns
+        -------
+        self : CollisionAttack
+            The fitted attack.
+
+        Raises
+        ------
+        ValueError
+            If `X` holds no valid outputs, or `y` does not hold two values, one for each record,
+            or if `decimals` holds anything but integers.
+        """
         self._validate_params()
         if not all(isinstance(d, Integral) for d in self.decimals):
             raise ValueError(f"decimals={self.decimals!r} must hold integers, such as (6, 3).")
@@ -77,8 +109,19 @@ class CollisionAttack(LogitAttack):
         self.classes_ = classes
         return self
 
-    def decision_function(self, X):
-        """Return the membership logit of each record, ndarray of shape (n,)."""
+    def decision_function(self, X: View) -> NDArray[np.float64]:
+        """Count equal outputs and return the membership logit of each record.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`, or array-like of shape (n, K)
+            The target's outputs, as in `fit`.
+
+        Returns
+        -------
+        score : float64 ndarray of shape (n,)
+            Log odds of membership, under equal priors.
+        """
         check_is_fitted(self)
         asked, asked_label = read_view(self, X, reset=False)
         proba, label, member = self._known

@@ -1,7 +1,10 @@
-"""Gradient boosting over everything that an answer holds: the strongest simple attacker."""
+"""Gradient boosting over everything that an output holds: the strongest simple attack."""
+
+from __future__ import annotations
 
 from numbers import Integral
 
+import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils._param_validation import Interval
 
@@ -9,30 +12,39 @@ from sklearn_aeppt.attacks._learned import LearnedAttack
 
 
 class GradientBoostingAttack(LearnedAttack):
-    """Learned attack: gradient boosting on features of the answer.
+    """Learned attack: gradient boosting on features of the output.
 
-    Features are the largest confidences in falling order, the statistics of `ThresholdAttack`,
-    the index of the label and of the predicted label, and whether the two agree. Trained on
-    defended answers it is what a defense is to be judged by.
+    Features are the largest confidences in decreasing order, the statistics of `ThresholdAttack`,
+    the index of the label and of the predicted label, and whether the two agree. Judge a defense
+    by this attack, trained on defended outputs.
 
     Parameters
     ----------
-    n_confidences : int, default=20
-        How many of the largest confidences are features.
-    max_iter : int, default=100
-        Trees.
-    learning_rate : float, default=0.05
+    n_confidences : int >= 1, default=20
+        Number of largest confidences that are features.
+    max_iter : int >= 1, default=100
+        Largest number of boosting iterations, that is, of trees.
+    learning_rate : float > 0, default=0.05
+        Weight of each tree.
     random_state : int, RandomState instance or None, default=None
+        Seeds the gradient boosting. Pass an int for reproducible results.
 
     Attributes
     ----------
     estimator_ : HistGradientBoostingClassifier
+        The fitted classifier of the features.
     n_iter_ : int
-        Trees.
+        Number of boosting iterations.
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
-        K.
+        Number K of the target's classes.
+
+    See Also
+    --------
+    RandomForestAttack : A random forest on the same features.
+    VariantsAttack : Learns from the outputs for variants of the record too.
+    MIMAttack : The paper's neural networks.
 
     Examples
     --------
@@ -53,7 +65,14 @@ class GradientBoostingAttack(LearnedAttack):
         },
     }
 
-    def __init__(self, n_confidences=20, *, max_iter=100, learning_rate=0.05, random_state=None):
+    def __init__(
+        self,
+        n_confidences: int = 20,
+        *,
+        max_iter: int = 100,
+        learning_rate: float = 0.05,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.n_confidences = n_confidences
         self.max_iter = max_iter
         self.learning_rate = learning_rate
@@ -72,6 +91,6 @@ class GradientBoostingAttack(LearnedAttack):
         return self.estimator_.decision_function(features) - self._prior
 
     @property
-    def n_iter_(self):
-        """Trees."""
+    def n_iter_(self) -> int:
+        """Number of boosting iterations."""
         return self.estimator_.n_iter_

@@ -1,36 +1,48 @@
-"""Label-only attack: members keep their label longer when the record is shaken."""
+"""Label-only attack: the labels of members are more robust to perturbations of the input."""
+
+from __future__ import annotations
 
 from numbers import Integral
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt.attacks._base import LogitAttack
-from sklearn_aeppt.attacks._query import check_membership, read_repeats, read_view
+from sklearn_aeppt.attacks._query import View, check_membership, read_repeats, read_view
 
 
 class LabelOnlyAttack(LogitAttack):
-    """Call a record a member where variants of it keep the right label.
+    """Label-only attack: how often variants of a record are classified correctly.
 
-    Sees labels only: whether the label of the record is right, and the share of right labels
-    among the answers to variants of it, which a logistic regression weighs. No defense that keeps
-    labels changes what it finds. With one query it is `GapAttack`.
+    A logistic regression on two features: whether the predicted label of the record is its true
+    one, and the share of its variants for which it is. No label-preserving defense changes either.
+    With one query it uses what `GapAttack` uses.
 
     Parameters
     ----------
-    n_queries : int, default=10
-        Answers to use, the record's own included; the views must come from
+    n_queries : int >= 1, default=10
+        Number of outputs per record to use, the record's own included; views must come from
         ``query(target, X, y, n_queries=..., augment=...)`` with at least as many.
 
     Attributes
     ----------
     estimator_ : LogisticRegression
+        The fitted classifier of the two features.
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
-        K.
+        Number K of the target's classes.
+
+    See Also
+    --------
+    GapAttack : The label of the record alone.
+    VariantsAttack : Confidences of variants as well.
+    GaussianNoise : Variants of numeric records.
+    BitFlips : Variants of binary records.
 
     References
     ----------
@@ -55,16 +67,36 @@ class LabelOnlyAttack(LogitAttack):
 
     _parameter_constraints: dict = {"n_queries": [Interval(Integral, 1, None, closed="left")]}
 
-    def __init__(self, n_queries=10):
+    def __init__(self, n_queries: int = 10) -> None:
         self.n_queries = n_queries
 
     @property
-    def needs_queries(self):
-        """`n_queries`."""
+    def needs_queries(self) -> int:  # type: ignore[override]  # the base's is a constant
+        """Number of outputs per record that a view must hold: `n_queries`."""
         return self.n_queries
 
-    def fit(self, X, y):
-        """Learn how much the labels tell, on views `X` and memberships `y`; return self."""
+    def fit(self, X: View, y: ArrayLike) -> Self:
+        """Train the logistic regression.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`
+            The target's outputs for records and their variants: confidences, label indices, and
+            at least `n_queries` outputs per record.
+        y : array-like of shape (n,)
+            Membership, two distinct values; the greater one (1 or True) marks members.
+
+        Returns
+        -------
+        self : LabelOnlyAttack
+            The fitted attack.
+
+        Raises
+        ------
+        ValueError
+            If `X` holds no valid outputs or fewer than `n_queries` per record, or `y` does not
+            hold two values, one for each record.
+        """
         self._validate_params()
         right = self._right(X, reset=True)
         self.classes_, member = check_membership(y, len(right))
@@ -80,8 +112,19 @@ class LabelOnlyAttack(LogitAttack):
         said = read_repeats(X, self.n_queries, varied=True)[:, 1:].argmax(axis=2)
         return np.column_stack([right, (said == label[:, None]).mean(axis=1)])
 
-    def decision_function(self, X):
-        """Return the membership logit of each record, ndarray of shape (n,)."""
+    def decision_function(self, X: View) -> NDArray[np.float64]:
+        """Return the membership logit of each record.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`
+            The target's outputs, as in `fit`.
+
+        Returns
+        -------
+        score : float64 ndarray of shape (n,)
+            Log odds of membership, under equal priors.
+        """
         check_is_fitted(self)
         return self.estimator_.decision_function(self._right(X, reset=False))
 

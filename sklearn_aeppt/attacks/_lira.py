@@ -1,7 +1,11 @@
-"""LiRA: how likely the target's answer is from models that saw the record and from others."""
+"""LiRA: how likely the target's output is from models that saw the record and from others."""
 
+from __future__ import annotations
+
+import joblib
 import numpy as np
 from scipy.stats import norm
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_aeppt.attacks._record_attack import RecordAttack, masked_mean
@@ -13,59 +17,70 @@ PRIOR_MODELS = 4
 class LiRAAttack(RecordAttack):
     """Likelihood ratio attack with shadow models.
 
-    Online, the score is ``log N(s; mu_in, sd_in) - log N(s; mu_out, sd_out)`` of the statistic s
-    of the target's answer, with moments over the shadow models that a record trained and that it
-    did not. Offline, only models without the record are known, and the score is
-    ``-log P(S >= s)`` under ``N(mu_out, sd_out)``: one-sided, for a member is surer than others.
+    Online, the score is ``log N(s; mu_in, sd_in) - log N(s; mu_out, sd_out)``, where s is the
+    statistic of the target's output and the moments are over the shadow models that were trained
+    with the record and without it. Offline, there are only models without the record, and the
+    score is ``-log P(S >= s)`` under ``N(mu_out, sd_out)``: one-sided, since models are more
+    confident on their members.
 
-    The adversary of `fit` knows the membership of some records of the target's population: that
-    gives the threshold. Shadow models are trained on these records, and online on the asked ones
-    too, each record in half of the models. A defended `estimator`, say
-    ``AEPPTClassifier(MLPClassifier())``, is trained with its defense, whose members are that half:
-    the attack is adaptive.
+    The adversary knows the membership of some records of the target's population, those of `fit`,
+    from which the threshold is learned. Shadow models are trained on these records, and online on
+    those to be scored too, each record in a share `train_size` of the models. A defended
+    `estimator`, such as ``AEPPTClassifier(MLPClassifier())``, is trained together with its
+    defense, which takes the records of the shadow model for members: the attack is adaptive.
 
     Parameters
     ----------
-    estimator : unfitted classifier or None, default=None
-        The target's kind, defended or not; cloned for each shadow model. Anything that ``clone``
-        would hand on fitted is refused.
-        None is for `audit`, which takes the target's kind.
-    n_shadow_models : int, default=16
-        Shadow models.
+    estimator : unfitted classifier, default=None
+        The target's kind of model, defended or not; cloned for each shadow model. A model that
+        ``clone`` would keep fitted is refused. None leaves the choice to
+        `sklearn_aeppt.audit.audit`, which uses the target's own kind.
+    n_shadow_models : int >= 2, default=16
+        Number of shadow models. At least two of them must be trained without each record, online
+        also two with it.
     mode : {"online", "offline"}, default="online"
-        "online" trains them whenever it is asked, on known and asked records together; its
-        answers depend on what else is asked. "offline" trains them once, in `fit`, on the known
-        records.
+        "online" trains the shadow models whenever records are scored, on known and scored records
+        together, so that a score depends on the other records of the call. "offline" trains them
+        once, in `fit`, on the known records.
     statistic : {"logit", "loss", "confidence"}, default="logit"
-        ``log p_y - log sum_{j != y} p_j``, ``log p_y`` or ``p_y``, in float64. Zeros are taken
-        for half of the smallest positive confidence seen, so that one vote of a forest is no
-        astronomical distance.
+        ``log p_y - log sum_{j != y} p_j``, ``log p_y`` or ``p_y``, in float64. Zeros are replaced
+        by half of the smallest positive confidence, so that a single vote of a forest does not
+        make an astronomical difference.
     variance : {"shrunk", "pooled", "per_record"}, default="shrunk"
-        One variance for all records (the mean within records), one for each, or one for each
-        drawn towards that mean, the more so the fewer shadow models there are.
-    train_size : float, default=0.5
-        Share of the records that trains a shadow model; best the target's own share of members.
-    n_jobs : int or None, default=None
-        Shadow models trained at once, through joblib and whatever backend it is set to.
-    memory : str, joblib.Memory or None, default=None
-        Cache of trained shadow models: a run that was cut off goes on where it stopped. Its key
-        holds parameters, data, split and versions. joblib stores pickles: use a folder that only
-        you can write to.
+        "pooled" is one variance for all records (the mean within records), "per_record" one for
+        each record, and "shrunk" one for each record, shrunk towards the pooled one, the more so
+        the fewer shadow models there are.
+    train_size : float in (0, 1), default=0.5
+        Share of the records that trains each shadow model; ideally the target's own share of
+        members.
+    n_jobs : int, default=None
+        Number of shadow models to train in parallel, through joblib and its current backend.
+    memory : str or joblib.Memory, default=None
+        Cache of trained shadow models, from which an interrupted run resumes. Its key holds
+        parameters, data, split and versions. joblib stores pickles: use a folder that only you
+        can write to.
     random_state : int, RandomState instance or None, default=None
-        Seeds the split and every ``random_state`` of every shadow model.
+        Seeds the split and every ``random_state`` of every shadow model. Pass an int for
+        reproducible results.
     verbose : int, default=0
-        Above 0 shows a progress bar.
+        Above 0, a progress bar is shown.
 
     Attributes
     ----------
-    shadow_estimators_ : list of fitted estimators
-        Offline only.
+    shadow_estimators_ : list of n_shadow_models fitted classifiers
+        The shadow models; offline only.
     in_mask_ : boolean ndarray of shape (n_shadow_models, n)
-        Which known record trained which of them; offline only.
+        Which known record trained which shadow model; offline only.
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
-        K.
+        Number K of the target's classes.
+
+    See Also
+    --------
+    RMIAAttack : Compares with the population too; works with few shadow models.
+    ShadowAttack : Shadow models without known membership.
+    QuantileRegressionAttack : Calibration per example without shadow models.
 
     References
     ----------
@@ -94,18 +109,18 @@ class LiRAAttack(RecordAttack):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: BaseEstimator | None = None,
         *,
-        n_shadow_models=16,
-        mode="online",
-        statistic="logit",
-        variance="shrunk",
-        train_size=0.5,
-        n_jobs=None,
-        memory=None,
-        random_state=None,
-        verbose=0,
-    ):
+        n_shadow_models: int = 16,
+        mode: str = "online",
+        statistic: str = "logit",
+        variance: str = "shrunk",
+        train_size: float = 0.5,
+        n_jobs: int | None = None,
+        memory: str | joblib.Memory | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.n_shadow_models = n_shadow_models
         self.mode = mode

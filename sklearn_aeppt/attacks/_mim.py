@@ -1,9 +1,13 @@
-"""The paper's membership inference networks behind a scikit-learn face."""
+"""The paper's membership inference networks with a scikit-learn interface."""
+
+from __future__ import annotations
 
 from copy import deepcopy
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -13,14 +17,14 @@ from sklearn_aeppt._nets._saved_module import SavedModule
 from sklearn_aeppt._nets._three_branch import ARCHITECTURES, ThreeBranch
 from sklearn_aeppt._nets._training import BalancedLoss, Net, TensorBatches
 from sklearn_aeppt.attacks._base import LogitAttack
-from sklearn_aeppt.attacks._query import check_membership, read_view
+from sklearn_aeppt.attacks._query import View, check_membership, read_view
 
 
 class MIMAttack(SavedModule, LogitAttack):
-    """Learned membership inference attack: the paper's networks over what the adversary sees.
+    """Learned attack: the paper's membership inference networks over confidences and labels.
 
-    Also what `AEPPTClassifier` takes as its `substitute`. Members and non-members count with
-    equal weight however many there are of each.
+    `AEPPTClassifier` takes one as its `substitute`. Members and non-members have the same total
+    weight in the loss, however many there are of each.
 
     Parameters
     ----------
@@ -29,36 +33,43 @@ class MIMAttack(SavedModule, LogitAttack):
         joint 128-256-64-1; "mim1": one plain network 1024-512-256-1; "substitute": the
         defender's smaller one, K-256 and K-256, joint 512-64-1.
     loss : {"cross_entropy", "l2"}, default="cross_entropy"
-        "l2" is the paper's MIM2.
-    max_epochs : int, default=100
-        Passes over the training records.
-    lr : float, default=0.001
+        The loss; "l2" is that of the paper's MIM2.
+    max_epochs : int >= 1, default=100
+        Number of passes over the training records, at most.
+    lr : float > 0, default=0.001
         Learning rate of Adam.
-    batch_size : int, default=256
-        Records a step.
+    batch_size : int >= 1, default=256
+        Number of records in each step.
     early_stopping : bool, default=False
-        Hold `validation_fraction` of the records out and stop after `n_iter_no_change` epochs
-        in which their loss did not fall, back at the best epoch's weights.
+        Whether to hold out `validation_fraction` of the records, to stop after `n_iter_no_change`
+        epochs in which their loss did not fall, and to return to the weights of the best epoch.
     validation_fraction : float in (0, 1), default=0.1
-    n_iter_no_change : int, default=10
+        Share of the records that is held out for early stopping, stratified by membership.
+    n_iter_no_change : int >= 1, default=10
+        Number of epochs without improvement after which early stopping ends the training.
     device : str, default="cpu"
         A torch device, such as "cuda".
     random_state : int, RandomState instance or None, default=None
-        Governs initial weights, the order of the batches and the validation split. Global
-        generators are left alone.
+        Seeds the initial weights, the order of the batches and the validation split, without
+        touching global generators. Pass an int for reproducible results.
     verbose : int, default=0
         1 shows a progress bar over the batches of each epoch, 2 a line for each epoch as well.
 
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
-        Non-member, member (0 and 1, or whatever two values `y` held, in sorted order).
+        Non-member, member: the two values of `y`, sorted.
     module_ : torch.nn.Module
-        ``module_(proba, label) -> logit``, in evaluation mode.
+        The trained network ``module_(proba, label) -> logit``, in evaluation mode.
     history_ : skorch.history.History
-        The loss of each epoch, as in ``history_[:, "train_loss"]``.
+        Loss of each epoch, as in ``history_[:, "train_loss"]``.
     n_features_in_ : int
-        K.
+        Number K of the target's classes.
+
+    See Also
+    --------
+    GradientBoostingAttack : Gradient boosting on features of the output; needs no torch.
+    sklearn_aeppt.AEPPTClassifier : The defense that is trained against such a network.
 
     References
     ----------
@@ -93,19 +104,19 @@ class MIMAttack(SavedModule, LogitAttack):
 
     def __init__(
         self,
-        architecture="mim0",
-        loss="cross_entropy",
-        max_epochs=100,
-        lr=0.001,
+        architecture: str = "mim0",
+        loss: str = "cross_entropy",
+        max_epochs: int = 100,
+        lr: float = 0.001,
         *,
-        batch_size=256,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        device="cpu",
-        random_state=None,
-        verbose=0,
-    ):
+        batch_size: int = 256,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        device: str = "cpu",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.architecture = architecture
         self.loss = loss
         self.max_epochs = max_epochs
@@ -118,19 +129,26 @@ class MIMAttack(SavedModule, LogitAttack):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y):
+    def fit(self, X: View, y: ArrayLike) -> Self:
         """Train the network.
 
         Parameters
         ----------
         X : SliceDict of `query`, or array-like of shape (n, K)
-            Confidences and labels; a plain array is read as confidences.
+            The target's outputs: confidences and label indices. A plain array is read as
+            confidences; each record's label is its predicted one then.
         y : array-like of shape (n,)
-            Membership: 1 (or True) for members, 0 for non-members.
+            Membership, two distinct values; the greater one (1 or True) marks members.
 
         Returns
         -------
         self : MIMAttack
+            The fitted attack.
+
+        Raises
+        ------
+        ValueError
+            If `X` holds no valid outputs, or `y` does not hold two values, one for each record.
         """
         self._validate_params()
         proba, label = read_view(self, X, reset=True)
@@ -186,8 +204,19 @@ class MIMAttack(SavedModule, LogitAttack):
             verbose=self.verbose,
         )
 
-    def decision_function(self, X):
-        """Return the membership logit of each record, ndarray of shape (n,), float64."""
+    def decision_function(self, X: View) -> NDArray[np.float64]:
+        """Return the membership logit of each record.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`, or array-like of shape (n, K)
+            The target's outputs, as in `fit`.
+
+        Returns
+        -------
+        score : float64 ndarray of shape (n,)
+            Log odds of membership, under equal priors.
+        """
         check_is_fitted(self)
         proba, label = read_view(self, X, reset=False)
         # in float64, so that a record's score does not depend on the batch it stands in

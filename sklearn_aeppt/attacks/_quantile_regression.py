@@ -1,10 +1,14 @@
-"""Quantile regression: how sure models are of records like this one that they never saw."""
+"""Quantile regression: how confident the target is on non-members like this record."""
+
+from __future__ import annotations
 
 from numbers import Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
@@ -12,35 +16,45 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
-from sklearn_aeppt.attacks._query import check_membership, read_records
+from sklearn_aeppt.attacks._query import View, check_membership, read_records
 from sklearn_aeppt.attacks._shadow_models import label_and_rest
 
 
 class QuantileRegressionAttack(ScoreAttack):
-    """Judge a record by a regression of the target's confidence on records it never saw.
+    """Compare the target's confidence in a record with a regression over known non-members.
 
-    On the known non-members, a regressor learns from the record (and its label) what the logit of
-    the label's confidence is like: its median and an upper quantile. The score is how far the
-    answer lies above that median, in units of the distance between the two. No shadow model is
-    trained, and nothing about the target's kind need be known.
+    On the known non-members, a regressor learns to predict the logit of the label's confidence
+    from the record and its label: its median and an upper quantile. The score is how far the
+    target's output is above that median, in units of the distance between the two. No shadow
+    models are trained, and nothing about the target's kind of model needs to be known.
 
     Parameters
     ----------
-    regressor : regressor or None, default=None
-        Anything with a parameter ``quantile``; takes the records with the label as one more
-        column. None is ``HistGradientBoostingRegressor(loss="quantile")``.
-    quantile : float, default=0.9
-        The upper quantile, in (0.5, 1).
+    regressor : regressor, default=None
+        Any regressor with a parameter ``quantile``, cloned; it is trained on the records with the
+        label index as an additional column. None is a small
+        ``HistGradientBoostingRegressor(loss="quantile")``.
+    quantile : float in (0.5, 1), default=0.9
+        The upper quantile.
     random_state : int, RandomState instance or None, default=None
+        Seeds the regressors. Pass an int for reproducible results.
 
     Attributes
     ----------
-    median_, upper_ : regressors
+    median_, upper_ : fitted regressors
+        Predict the median and the upper quantile.
     threshold_ : float
+        Score above which a record is classified as a member: the one with the best balanced
+        accuracy on the records of `fit`.
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
-        K.
+        Number K of the target's classes.
+
+    See Also
+    --------
+    LiRAAttack : Calibration per example by shadow models.
+    RMIAAttack : The same, with few shadow models.
 
     References
     ----------
@@ -68,23 +82,38 @@ class QuantileRegressionAttack(ScoreAttack):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, regressor=None, *, quantile=0.9, random_state=None):
+    def __init__(
+        self,
+        regressor: BaseEstimator | None = None,
+        *,
+        quantile: float = 0.9,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.regressor = regressor
         self.quantile = quantile
         self.random_state = random_state
 
-    def fit(self, X, y):
-        """Learn the quantiles on the non-members and the threshold on all; return self.
+    def fit(self, X: View, y: ArrayLike) -> Self:
+        """Learn the quantiles from the non-members and the threshold from all records.
 
         Parameters
         ----------
-        X : SliceDict of `query`, with the records
+        X : SliceDict of `query`
+            Records, which must be a table of numbers, and the target's outputs for them:
+            confidences and label indices.
         y : array-like of shape (n,)
-            Membership: 1 (or True) for members, 0 for non-members.
+            Membership, two distinct values; the greater one (1 or True) marks members.
 
         Returns
         -------
         self : QuantileRegressionAttack
+            The fitted attack.
+
+        Raises
+        ------
+        ValueError
+            If `X` holds no records or no valid outputs, or `y` does not hold two values, one for
+            each record.
         """
         self._validate_params()
         records, proba, label, _ = read_records(self, X, reset=True)
@@ -122,8 +151,19 @@ class QuantileRegressionAttack(ScoreAttack):
         distance = np.maximum(self.upper_.predict(features) - median, self._least)
         return (logit - median) / distance
 
-    def decision_function(self, X):
-        """Return by how much each score exceeds the threshold, ndarray of shape (n,)."""
+    def decision_function(self, X: View) -> NDArray[np.float64]:
+        """Compare the target's outputs with the predicted quantiles.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`
+            Records and the target's outputs for them, as in `fit`.
+
+        Returns
+        -------
+        score : float64 ndarray of shape (n,)
+            The attack's score minus ``threshold_``.
+        """
         check_is_fitted(self)
         records, proba, label, _ = read_records(self, X, reset=False)
         logit = self._logit(label_and_rest(proba, label))

@@ -3,11 +3,16 @@
 Data flows one way through the library: target -> ``query`` -> attack -> score.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
@@ -17,53 +22,77 @@ from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._records import RecordRows
 from sklearn_aeppt._slices import slice_dict
 
+#: What an attack is given: a mapping made by `query`, or an array of confidences.
+View: TypeAlias = Mapping[str, Any] | ArrayLike
+
 # Variants that go into one call, at most: enough that a call's own cost is small beside theirs.
 ROWS_AT_ONCE, NUMBERS_AT_ONCE = 2**13, 2**24
 
 
 @np.errstate(under="ignore")  # what is nearly nothing may become nothing
-def query(target, X, y=None, *, n_queries=1, augment=None, random_state=None):
-    """Ask a target for its answers on records, as a black-box adversary does.
+def query(
+    target: BaseEstimator | Sequence[BaseEstimator],
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    n_queries: int = 1,
+    augment: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> dict[Any, Any]:
+    """Collect a target's outputs for records, as a black-box adversary does.
 
     Parameters
     ----------
     target : fitted classifier, or list of them
-        Anything with ``predict_proba`` and ``classes_``, the address of a service too; a defended
-        classifier is asked like any other, so the attack sees only what the defense shows. A list
-        stands for several deployments of one model, such as replicas whose defenses hold
-        different keys: all of them are asked the same, and their answers stand under ``repeats``.
+        Anything with ``predict_proba`` and ``classes_``, such as the client of a service. A
+        defended classifier is queried like any other, so the attack sees only its defended
+        outputs. A list stands for several deployments of one model, such as replicas whose
+        defenses hold different keys: all of them get the same queries, and their outputs are
+        under ``repeats``.
     X : records
-        Whatever `target` takes: (n, n_features) array, frame, sparse matrix, list of texts.
+        Whatever `target` takes: array of shape (n, n_features), frame, sparse matrix, or list of
+        texts.
     y : array-like of shape (n,), default=None
-        The records' true labels, in the target's own labels (the paper's adversary knows them).
-        None stands for the predicted labels.
+        True labels of the records, values of ``target.classes_``, which the paper's adversary
+        knows. None means the predicted labels.
     n_queries : int, default=1
-        How often to ask. More than once, the answers also stand under ``repeats``, shape
-        (n, n_queries, K), for `AveragingAttack`, `LabelOnlyAttack` and `VariantsAttack`; of D
-        deployments, shape (n, n_queries * D, K), the deployments side by side for each question.
+        Number of queries per record. With more than one, all outputs are under ``repeats`` too,
+        for `AveragingAttack`, `LabelOnlyAttack` and `VariantsAttack`.
     augment : callable, sequence of callables, or None, default=None
-        ``augment(X, rng) -> X`` makes a variant of every record, such as `BitFlips` or
-        `GaussianNoise`; all questions but the first are about variants. Of a sequence, such as
-        `NoiseLadder`, each question takes the next in turn. None repeats the record.
+        ``augment(X, rng) -> X``, such as `BitFlips` or `GaussianNoise`, makes a variant of every
+        record with a numpy RandomState; all queries but the first are for variants. The callables
+        of a sequence, such as `NoiseLadder`, are used in turn. None repeats the record itself.
     random_state : int, RandomState instance or None, default=None
-        Seeds the variants.
+        Seeds the variants. Pass an int for reproducible results.
 
     Returns
     -------
     view : skorch.helper.SliceDict
-        ``proba``: (n, K) float32 confidences; ``label``: (n,) int64 index into
-        ``target.classes_``; ``y``: (n,) the labels themselves; ``X``: the records, copied out
-        late, for attacks that train models of their own. scikit-learn slices it row by row, so it
-        goes through ``cross_val_score``
-        and the like as it is. ``rung`` stands beside ``repeats``, int8 of shape (n, n_answers):
-        0 for the record itself, i for the i-th callable of `augment`.
+        A dict of arrays of n rows, which scikit-learn slices row by row, so that
+        ``cross_val_score`` and the like take it as X. Without skorch, a dict that behaves the
+        same. Its keys:
+
+        - ``proba``: float32 confidences, shape (n, K);
+        - ``label``: int64 index of the label in ``target.classes_``, shape (n,);
+        - ``y``: the labels themselves, as the target was given them, shape (n,);
+        - ``X``: the records, for attacks that need them, such as those with shadow models;
+        - ``repeats``, with several queries or deployments: float32 confidences, shape
+          (n, n_queries * D, K) for D deployments, which are side by side for each query;
+        - ``rung``, along with ``repeats``: int8, shape (n, n_queries * D); 0 for the record
+          itself, i >= 1 for a variant by the i-th callable of `augment`.
 
     Raises
     ------
     ValueError
-        If `y` holds a label that the target does not know, or deployments differ in classes.
+        If `y` holds a label that the target does not know, if deployments differ in classes, or
+        if outputs are not probability vectors.
     TypeError
-        If the target has no ``predict_proba``.
+        If the target has no ``predict_proba`` or no ``classes_``.
+
+    See Also
+    --------
+    read_view : Converts a view to arrays, inside an attack.
+    sklearn_aeppt.audit.audit : Queries a target and runs several attacks on it.
 
     References
     ----------
@@ -150,11 +179,46 @@ def label_index(classes, y):
 
 
 @np.errstate(under="ignore")
-def read_view(attack, X, *, reset):
-    """Return `X` as the pair (proba, label) that an attack works on.
+def read_view(
+    attack: BaseEstimator, X: View, *, reset: bool
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Convert what an attack is given to confidences and labels.
 
-    A mapping must hold ``proba``; a plain two-dimensional array is read as ``proba``. Without
-    ``label`` the predicted one stands in. Sets or checks ``attack.n_features_in_`` (= K).
+    Parameters
+    ----------
+    attack : estimator
+        The attack, whose ``n_features_in_`` (K) is set or checked.
+    X : SliceDict of `query`, or array-like of shape (n, K)
+        A mapping must hold ``proba``; a plain array is read as ``proba``. Without ``label``, the
+        label of a record is its predicted one.
+    reset : bool
+        Whether to set ``n_features_in_``, as in ``fit``, or to check `X` against it.
+
+    Returns
+    -------
+    proba : float32 ndarray of shape (n, K)
+        Confidences.
+    label : int64 ndarray of shape (n,)
+        Index of each record's label, 0 to K - 1.
+
+    Raises
+    ------
+    ValueError
+        If a mapping holds no ``proba``, if confidences are not finite or not two-dimensional, if
+        there are not K of them for each record, or if ``label`` does not hold a class index for
+        each record.
+
+    See Also
+    --------
+    query : Makes views.
+    check_membership : The same for the y of ``fit``.
+
+    Examples
+    --------
+    >>> from sklearn_aeppt.attacks import GapAttack, read_view
+    >>> proba, label = read_view(GapAttack(), [[0.75, 0.25], [0.5, 0.5]], reset=True)
+    >>> label
+    array([0, 0])
     """
     label = None
     if isinstance(X, dict) and not issparse(X):  # scipy's dok_matrix is a dict too
@@ -197,7 +261,7 @@ def read_repeats(X, n_queries, *, varied=False):
     """Return the first `n_queries` answers for each record of a view, (n, n_queries, K)."""
     repeats = X.get("repeats") if isinstance(X, dict) else None
     there = 1 if repeats is None else repeats.shape[1]
-    if there < n_queries:
+    if repeats is None or there < n_queries:
         how = ", augment=..." if varied else ""
         raise ValueError(
             f"n_queries={n_queries}, but X holds {there} answer(s) a record: make it "
@@ -206,32 +270,62 @@ def read_repeats(X, n_queries, *, varied=False):
     return repeats[:, :n_queries]
 
 
-def check_membership(y, n):
-    """Return (classes, target) of a membership vector: target is 1 for the greater class.
+def check_membership(y: ArrayLike, n: int) -> tuple[np.ndarray, NDArray[np.intp]]:
+    """Check the membership that an attack's ``fit`` is given.
 
-    Booleans or numbers, such as 0 and 1; words are refused, since "out" is greater than "in".
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Membership, booleans or two distinct numbers; the greater one marks members. Words are
+        refused: "out" is greater than "in".
+    n : int
+        Number of records.
+
+    Returns
+    -------
+    classes : ndarray of shape (2,)
+        The two values of `y`, sorted: non-member, member.
+    is_member : int ndarray of shape (n,)
+        1 for members, 0 for non-members.
+
+    Raises
+    ------
+    ValueError
+        If `y` is None, has another length than `n`, holds words or NaN, or does not hold exactly
+        two values.
+
+    See Also
+    --------
+    read_view : The same for the X of ``fit``.
+
+    Examples
+    --------
+    >>> from sklearn_aeppt.attacks import check_membership
+    >>> check_membership([True, False, True], 3)
+    (array([False,  True]), array([1, 0, 1]))
     """
     if y is None:
         raise ValueError(
             "requires y to be passed, but the target y is None: y says which records are members."
         )
-    y = column_or_1d(y, warn=True)
-    words = [value for value in y.tolist() if not isinstance(value, (bool, Real))]
+    column: np.ndarray = column_or_1d(y, warn=True)
+    words = [value for value in column.tolist() if not isinstance(value, (bool, Real))]
     if words:
         raise ValueError(
             f"y={words[0]!r}, ... says in words who is a member, and which word means it cannot be "
             "known: give a boolean mask that is true for members, as in y == 'member'."
         )
-    y = np.asarray(y.tolist()) if y.dtype == object else y  # booleans or numbers, then
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    if len(y) != n:
-        raise ValueError(f"y has {len(y)} memberships for {n} records: give one for each.")
-    classes, target = np.unique(y, return_inverse=True)
+    if column.dtype == object:
+        column = np.asarray(column.tolist())  # booleans or numbers, then
+    assert_all_finite(column, input_name="y")
+    check_classification_targets(column)
+    if len(column) != n:
+        raise ValueError(f"y has {len(column)} memberships for {n} records: give one for each.")
+    classes, target = np.unique(column, return_inverse=True)
     if len(classes) > 2:
         raise ValueError(
             "Only binary classification is supported. The type of the target is "
-            f"{type_of_target(y)}: y must hold members (1) and non-members (0)."
+            f"{type_of_target(column)}: y must hold members (1) and non-members (0)."
         )
     if len(classes) < 2:
         raise ValueError(

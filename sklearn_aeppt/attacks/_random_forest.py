@@ -1,7 +1,10 @@
-"""A random forest over everything that an answer holds."""
+"""A random forest over everything that an output holds."""
+
+from __future__ import annotations
 
 from numbers import Integral
 
+import numpy as np
 from scipy.special import logit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils._param_validation import Interval
@@ -12,26 +15,34 @@ from sklearn_aeppt.attacks._learned import LearnedAttack
 class RandomForestAttack(LearnedAttack):
     """Learned attack: a random forest on the features of `GradientBoostingAttack`.
 
-    Its leaves hold several records, so that few known records do not lead it astray.
+    Its leaves hold several records each, so that it does not overfit a small number of known
+    records.
 
     Parameters
     ----------
-    n_confidences : int, default=20
-        How many of the largest confidences are features.
-    n_estimators : int, default=300
-        Trees.
-    min_samples_leaf : int, default=10
-        Known records in a leaf, at least.
-    n_jobs : int or None, default=None
+    n_confidences : int >= 1, default=20
+        Number of largest confidences that are features.
+    n_estimators : int >= 1, default=300
+        Number of trees.
+    min_samples_leaf : int >= 1 or float in (0, 1), default=10
+        Smallest number of known records in a leaf, or their share of all.
+    n_jobs : int, default=None
+        Number of trees to grow, or to evaluate, in parallel, as in ``RandomForestClassifier``.
     random_state : int, RandomState instance or None, default=None
+        Seeds the forest. Pass an int for reproducible results.
 
     Attributes
     ----------
     estimator_ : RandomForestClassifier
+        The fitted classifier of the features.
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
-        K.
+        Number K of the target's classes.
+
+    See Also
+    --------
+    GradientBoostingAttack : Gradient boosting on the same features.
 
     Examples
     --------
@@ -55,13 +66,13 @@ class RandomForestAttack(LearnedAttack):
 
     def __init__(
         self,
-        n_confidences=20,
+        n_confidences: int = 20,
         *,
-        n_estimators=300,
-        min_samples_leaf=10,
-        n_jobs=None,
-        random_state=None,
-    ):
+        n_estimators: int = 300,
+        min_samples_leaf: float = 10,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.n_confidences = n_confidences
         self.n_estimators = n_estimators
         self.min_samples_leaf = min_samples_leaf

@@ -1,9 +1,13 @@
-"""What attacks that judge each record against shadow models have in common."""
+"""What attacks that compare each record with shadow models have in common."""
+
+from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
-from sklearn.base import clone
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -11,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_aeppt._fitted import FittedInside
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
-from sklearn_aeppt.attacks._query import check_membership, read_records
+from sklearn_aeppt.attacks._query import View, check_membership, read_records
 from sklearn_aeppt.attacks._shadow_models import (
     ask_shadow_models,
     balanced_design,
@@ -22,7 +26,7 @@ from sklearn_aeppt.attacks._shadow_models import (
 )
 
 SHADOW_CONSTRAINTS: dict = {
-    "estimator": "no_validation",  # `fit` checks it, to name the mend
+    "estimator": "no_validation",  # `fit` checks it, to name the fix
     "n_jobs": [Integral, None],
     "memory": "no_validation",  # joblib's own message is good
     "random_state": ["random_state"],
@@ -33,12 +37,13 @@ SHADOW_CONSTRAINTS: dict = {
 class ShadowModels(FittedInside):
     """Mixin of the attacks that train models of the target's kind, their ``estimator``."""
 
+    estimator: BaseEstimator | None
     needs_records: bool | str = True
     needs_shadow_models = True
 
     @property
-    def lacks_estimator(self):
-        """Whether the kind of model is still to be given."""
+    def lacks_estimator(self) -> bool:
+        """Whether the kind of model to train is not given yet."""
         return self.estimator is None
 
     def _take_estimator(self, estimator):
@@ -49,11 +54,11 @@ class ShadowModels(FittedInside):
 
 
 class RecordAttack(ShadowModels, ScoreAttack):
-    """Base of LiRA and RMIA: a score of each record beside those of shadow models.
+    """Base class of LiRA and RMIA: the target's output for a record next to shadow models'.
 
-    A subclass has ``_score(target, shadows, in_mask, member)``: what the target and the shadow
-    models say of each record (the label's confidence and the sum of the others), which shadow
-    models each record trained, and membership (1, 0, or -1 where the attack is asked).
+    A subclass implements ``_score(target, shadows, in_mask, member)``: the outputs of the target
+    and of the shadow models for each record (the label's confidence and the sum of the others),
+    which shadow models each record trained, and membership (1, 0, or -1 for records to score).
     """
 
     per_record = True
@@ -65,24 +70,29 @@ class RecordAttack(ShadowModels, ScoreAttack):
         "train_size": [Interval(Real, 0, 1, closed="neither")],
     }
 
-    def fit(self, X, y):
-        """Learn the threshold; train the shadow models, where they are trained beforehand.
+    def fit(self, X: View, y: ArrayLike) -> Self:
+        """Store the known records; with ``mode="offline"``, train the shadow models on them.
 
         Parameters
         ----------
-        X : SliceDict of `query`, with the records
+        X : SliceDict of `query`
+            The known records and the target's outputs for them: confidences and label indices.
         y : array-like of shape (n,)
-            Membership: 1 (or True) for members, 0 for non-members.
+            Membership, two distinct values; the greater one (1 or True) marks members.
 
         Returns
         -------
         self : object
+            The fitted attack.
 
         Raises
         ------
+        TypeError
+            If `estimator` has no ``fit`` or no ``predict_proba``.
         ValueError
-            If the estimator is a fitted model that ``clone`` keeps, if `X` holds no records, or
-            if there are too few shadow models.
+            If `estimator` is None or a fitted model that ``clone`` keeps, if `X` holds no records
+            or no valid outputs, if `y` does not hold two values, one for each record, or if there
+            are too few shadow models.
         """
         self._validate_params()
         check_refittable(self)
@@ -121,10 +131,19 @@ class RecordAttack(ShadowModels, ScoreAttack):
         )
         return in_mask, answers, models
 
-    def decision_function(self, X):
-        """Return by how much each score exceeds the threshold, ndarray of shape (n,).
+    def decision_function(self, X: View) -> NDArray[np.float64]:
+        """Compare records with shadow models; with ``mode="online"``, train those first.
 
-        The threshold is the one with the best balanced accuracy on the records of `fit`.
+        Parameters
+        ----------
+        X : SliceDict of `query`
+            Records to score and the target's outputs for them, as in `fit`.
+
+        Returns
+        -------
+        score : float64 ndarray of shape (n,)
+            The attack's score minus the threshold with the best balanced accuracy on the records
+            of `fit`.
         """
         check_is_fitted(self)
         asked, proba, label, labels = read_records(self, X, reset=False)

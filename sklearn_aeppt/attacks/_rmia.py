@@ -1,8 +1,12 @@
-"""RMIA: how often the answer beats those to records that the target never saw."""
+"""RMIA: how often a record's likelihood ratio exceeds those of known non-members."""
+
+from __future__ import annotations
 
 from numbers import Real
 
+import joblib
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -12,37 +16,58 @@ from sklearn_aeppt.attacks._record_attack import RecordAttack, masked_mean
 class RMIAAttack(RecordAttack):
     """Robust membership inference attack: a likelihood ratio against the population.
 
-    With ``r_x = p_x / pbar_x``, the target's confidence in the label beside its mean over
+    With ``r_x = p_x / pbar_x``, the target's confidence in the label divided by its mean over
     reference models, the score is the share of known non-members z with ``r_x / r_z > gamma``.
-    Counted by one sort: O((n + z) log z). Few reference models serve it well.
+    It is counted after one sort, in O((n + z) log z) for n records and z known non-members. The
+    attack works with few reference models.
 
     Parameters
     ----------
-    estimator : unfitted classifier or None, default=None
-        The target's kind, defended or not; cloned for each reference (shadow) model.
-        None is for `audit`, which takes the target's kind.
-    n_shadow_models : int, default=16
-        Reference models.
+    estimator : unfitted classifier, default=None
+        The target's kind of model, defended or not; cloned for each reference (shadow) model. A
+        model that ``clone`` would keep fitted is refused. None leaves the choice to
+        `sklearn_aeppt.audit.audit`, which uses the target's own kind.
+    n_shadow_models : int >= 2, default=16
+        Number of reference models. At least two of them must be trained without each record,
+        online also two with it.
     mode : {"online", "offline"}, default="online"
-        As in `LiRAAttack`. Offline, ``pbar = ((1 + a) pbar_out + 1 - a) / 2`` stands for the mean
-        over models with and without the record, a being `offline_a`.
-    gamma : float, default=2.0
-        By how much a record must be more likely than another.
-    offline_a : float or "auto", default="auto"
-        Offline only, in [0, 1]. "auto" takes the value that ranks the records of `fit` best.
-    train_size, n_jobs, memory, random_state, verbose
-        As in `LiRAAttack`.
+        "online" trains the reference models whenever records are scored, on known and scored
+        records together, so that a score depends on the other records of the call. "offline"
+        trains them once, in `fit`, on the known records; it estimates the mean over models with
+        and without the record by ``((1 + a) pbar_out + 1 - a) / 2``, where a is `offline_a`.
+    gamma : float > 0, default=2.0
+        Factor by which a record's ratio must exceed that of a non-member.
+    offline_a : float in [0, 1] or "auto", default="auto"
+        Parameter of the offline mean. "auto" is the one of 11 values from 0 to 1 with the best
+        AUC on the records of `fit`.
+    train_size : float in (0, 1), default=0.5
+        Share of the records that trains each reference model; ideally the target's own share of
+        members.
+    n_jobs : int, default=None
+        Number of reference models to train in parallel, through joblib and its current backend.
+    memory : str or joblib.Memory, default=None
+        Cache of trained reference models, see `LiRAAttack`.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the split and every ``random_state`` of every reference model. Pass an int for
+        reproducible results.
+    verbose : int, default=0
+        Above 0, a progress bar is shown.
 
     Attributes
     ----------
-    shadow_estimators_ : list of fitted estimators
-        Offline only.
+    shadow_estimators_ : list of n_shadow_models fitted classifiers
+        The reference models; offline only.
     in_mask_ : boolean ndarray of shape (n_shadow_models, n)
-        Which known record trained which of them; offline only.
+        Which known record trained which reference model; offline only.
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
-        K.
+        Number K of the target's classes.
+
+    See Also
+    --------
+    LiRAAttack : A likelihood ratio from moments over shadow models.
+    QuantileRegressionAttack : Calibration per example without shadow models.
 
     References
     ----------
@@ -70,18 +95,18 @@ class RMIAAttack(RecordAttack):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: BaseEstimator | None = None,
         *,
-        n_shadow_models=16,
-        mode="online",
-        gamma=2.0,
-        offline_a="auto",
-        train_size=0.5,
-        n_jobs=None,
-        memory=None,
-        random_state=None,
-        verbose=0,
-    ):
+        n_shadow_models: int = 16,
+        mode: str = "online",
+        gamma: float = 2.0,
+        offline_a: float | str = "auto",
+        train_size: float = 0.5,
+        n_jobs: int | None = None,
+        memory: str | joblib.Memory | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.n_shadow_models = n_shadow_models
         self.mode = mode

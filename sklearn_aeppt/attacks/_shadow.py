@@ -1,16 +1,21 @@
-"""Shadow-model attack: learn what membership looks like on models of one's own."""
+"""Shadow-model attack: learn what membership looks like from models trained for it."""
+
+from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Self
 
+import joblib
 import numpy as np
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks._gradient_boosting import GradientBoostingAttack
-from sklearn_aeppt.attacks._query import check_membership, read_records
+from sklearn_aeppt.attacks._query import View, check_membership, read_records
 from sklearn_aeppt.attacks._record_attack import SHADOW_CONSTRAINTS, ShadowModels
 from sklearn_aeppt.attacks._shadow_models import (
     balanced_design,
@@ -21,25 +26,33 @@ from sklearn_aeppt.attacks._wrappers import WrapperAttack
 
 
 class ShadowAttack(ShadowModels, WrapperAttack):
-    """Train an attack on the answers of shadow models, whose members the adversary knows.
+    """Train an attack on the outputs of shadow models, whose members the adversary knows.
 
-    The adversary needs records of the target's population, not their membership: `y` of `fit`
+    The adversary needs records of the target's population, but not their membership: `y` of `fit`
     only says which value stands for members.
 
     Parameters
     ----------
-    estimator : unfitted classifier or None, default=None
-        The target's kind, defended or not; cloned for each shadow model.
-        None is for `audit`, which takes the target's kind.
-    attack : attack estimator or None, default=None
-        Learns from all shadow models' answers; the label is among what it sees. None is
-        `GradientBoostingAttack`.
-    n_shadow_models : int, default=4
-        Shadow models. One is the form of Salem et al.
-    train_size : float, default=0.5
-        Share of the records that trains a shadow model.
-    n_jobs, memory, random_state, verbose
-        As in `LiRAAttack`.
+    estimator : unfitted classifier, default=None
+        The target's kind of model, defended or not; cloned for each shadow model. A model that
+        ``clone`` would keep fitted is refused. None leaves the choice to
+        `sklearn_aeppt.audit.audit`, which uses the target's own kind.
+    attack : attack classifier, default=None
+        Trained on the outputs of all shadow models, confidences and labels, and then applied to
+        the target's. None is `GradientBoostingAttack`.
+    n_shadow_models : int >= 1, default=4
+        Number of shadow models. With one it is the attack of Salem et al.
+    train_size : float in (0, 1), default=0.5
+        Share of the records that trains each shadow model.
+    n_jobs : int, default=None
+        Number of shadow models to train in parallel, through joblib and its current backend.
+    memory : str or joblib.Memory, default=None
+        Cache of trained shadow models, see `LiRAAttack`.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the split and every ``random_state`` of every shadow model and of the attack. Pass
+        an int for reproducible results.
+    verbose : int, default=0
+        Above 0, a progress bar is shown.
 
     Attributes
     ----------
@@ -48,7 +61,12 @@ class ShadowAttack(ShadowModels, WrapperAttack):
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
-        K.
+        Number K of the target's classes.
+
+    See Also
+    --------
+    LiRAAttack : Shadow models compared with the target record by record.
+    RMIAAttack : Likelihood ratios from shadow models, compared with the population.
 
     References
     ----------
@@ -77,16 +95,16 @@ class ShadowAttack(ShadowModels, WrapperAttack):
 
     def __init__(
         self,
-        estimator=None,
-        attack=None,
+        estimator: BaseEstimator | None = None,
+        attack: BaseEstimator | None = None,
         *,
-        n_shadow_models=4,
-        train_size=0.5,
-        n_jobs=None,
-        memory=None,
-        random_state=None,
-        verbose=0,
-    ):
+        n_shadow_models: int = 4,
+        train_size: float = 0.5,
+        n_jobs: int | None = None,
+        memory: str | joblib.Memory | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.attack = attack
         self.n_shadow_models = n_shadow_models
@@ -96,23 +114,29 @@ class ShadowAttack(ShadowModels, WrapperAttack):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y):
-        """Train the shadow models on records of `X` and the attack on their answers.
+    def fit(self, X: View, y: ArrayLike) -> Self:
+        """Train the shadow models on records of `X`, and the attack on their outputs.
 
         Parameters
         ----------
-        X : SliceDict of `query`, with the records
+        X : SliceDict of `query`
+            Records, their label indices, and the target's outputs, which are not trained on.
         y : array-like of shape (n,)
-            Membership in the target, of which only the two values are used.
+            Membership in the target, of which only the two values are used; the greater one (1 or
+            True) stands for members.
 
         Returns
         -------
         self : ShadowAttack
+            The fitted attack.
 
         Raises
         ------
+        TypeError
+            If `estimator` has no ``fit`` or no ``predict_proba``.
         ValueError
-            If the estimator is a fitted model that ``clone`` keeps, or if `X` holds no records.
+            If `estimator` is None or a fitted model that ``clone`` keeps, if `X` holds no records
+            or no valid outputs, or if `y` does not hold two values, one for each record.
         """
         self._validate_params()
         check_refittable(self)

@@ -1,4 +1,4 @@
-"""Shadow models: the target's training, done again by the adversary on records of his own."""
+"""Shadow models: the target's training, repeated by the adversary on their own records."""
 
 from functools import partial
 

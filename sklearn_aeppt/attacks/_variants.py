@@ -1,4 +1,6 @@
-"""Attack on the answers to variants of a record: their average, their spread, where they jump."""
+"""Attack on the outputs for variants of a record: their average, their spread, their jumps."""
+
+from __future__ import annotations
 
 from numbers import Integral
 
@@ -13,49 +15,53 @@ LEVELS = (0.1, 0.5, 0.9)
 
 
 class VariantsAttack(GradientBoostingAttack):
-    """Learned attack: gradient boosting on the answers to variants of each record.
+    """Learned attack: gradient boosting on the outputs for variants of each record.
 
-    Features beside those of `GradientBoostingAttack`, over all variants and for each rung of a
-    `NoiseLadder`: mean, standard deviation and quantiles of the largest confidence and of the true
-    label's; whether a variant gets *the same answer or another one* (share of answers equal to
-    the record's own to 1e-9, how many differ from each other, sizes of the jumps); the share of
-    variants with the right label and with the record's predicted one.
+    Features in addition to those of `GradientBoostingAttack`, over all variants and for each rung
+    of a `NoiseLadder`: mean, standard deviation and quantiles of the largest confidence and of
+    the true label's; whether a variant gets *the same output or another one* (the share of
+    outputs equal to the record's own within 1e-9, the number of different ones, the sizes of the
+    jumps); the share of variants with the true label and with the record's predicted one.
 
-    A defense whose draws depend on what it hides is undone by one of these: the average of many
-    tiny variants, or the mere fact that a variant draws anew. The same attack compares the answers
+    One of these breaks a defense whose draws depend on what it hides: the average over many tiny
+    variants, or the mere fact that a variant gets a new draw. The same attack compares the outputs
     of several deployments of one model, see `query`.
 
     Parameters
     ----------
-    n_queries : int, default=33
-        Answers to use, the record's own included; the views must come from
+    n_queries : int >= 1, default=33
+        Number of outputs per record to use, the record's own included; views must come from
         ``query(target, X, y, n_queries=..., augment=NoiseLadder())`` with at least as many.
     labels_only : bool, default=False
-        Look at the labels of the variants alone: what the confidences are to be compared with.
-    n_confidences : int, default=5
-        How many of the largest confidences of the record's own answer are features.
-    max_iter : int, default=100
-        Trees.
-    learning_rate : float, default=0.05
+        Whether to use the labels of the variants alone, as a baseline for the confidences.
+    n_confidences : int >= 1, default=5
+        Number of largest confidences of the record's own output that are features.
+    max_iter : int >= 1, default=100
+        Largest number of boosting iterations, that is, of trees.
+    learning_rate : float > 0, default=0.05
+        Weight of each tree.
     random_state : int, RandomState instance or None, default=None
+        Seeds the gradient boosting. Pass an int for reproducible results.
 
     Attributes
     ----------
-    rungs_ : ndarray of shape (n_queries - 1,)
-        Rung of each variant, 0 for the record itself asked again.
+    rungs_ : int ndarray of shape (n_queries - 1,)
+        Rung of each variant; 0 for a repeated query of the record itself.
     estimator_ : HistGradientBoostingClassifier
+        The fitted classifier of the features.
     n_iter_ : int
-        Trees.
+        Number of boosting iterations.
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
-        K.
+        Number K of the target's classes.
 
     See Also
     --------
-    LabelOnlyAttack : Labels of variants, weighed by a logistic regression.
-    AveragingAttack : Any attack on the average of repeated answers.
-    CollisionAttack : Answers that recur among different records.
+    NoiseLadder : Makes the variants.
+    LabelOnlyAttack : A logistic regression on the labels of variants.
+    AveragingAttack : Any attack on the average of repeated outputs.
+    CollisionAttack : Outputs that recur among different records.
 
     References
     ----------
@@ -85,14 +91,14 @@ class VariantsAttack(GradientBoostingAttack):
 
     def __init__(
         self,
-        n_queries=33,
+        n_queries: int = 33,
         *,
-        labels_only=False,
-        n_confidences=5,
-        max_iter=100,
-        learning_rate=0.05,
-        random_state=None,
-    ):
+        labels_only: bool = False,
+        n_confidences: int = 5,
+        max_iter: int = 100,
+        learning_rate: float = 0.05,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         super().__init__(
             n_confidences,
             max_iter=max_iter,
@@ -103,8 +109,8 @@ class VariantsAttack(GradientBoostingAttack):
         self.labels_only = labels_only
 
     @property
-    def needs_queries(self):
-        """`n_queries`."""
+    def needs_queries(self) -> int:  # type: ignore[override]  # the base's is a constant
+        """Number of outputs per record that a view must hold: `n_queries`."""
         return self.n_queries
 
     def _learner(self, n):

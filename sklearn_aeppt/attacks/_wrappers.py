@@ -1,9 +1,13 @@
-"""Attacks around any attack: each changes one thing that it sees or says, against a defense."""
+"""Wrappers around any attack: each changes one thing that it sees or predicts."""
+
+from __future__ import annotations
 
 from copy import copy
 from numbers import Integral
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metaestimators import available_if
@@ -13,7 +17,7 @@ from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._one_step import OneStep, as_fitted
 from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks._base import traits_of
-from sklearn_aeppt.attacks._query import check_membership, read_repeats, read_view
+from sklearn_aeppt.attacks._query import View, check_membership, read_repeats, read_view
 
 
 def _attack_has(name):
@@ -31,14 +35,15 @@ def _with_the_rest(view, X):
 
 
 class WrapperAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator):
-    """Base of the wrappers: an attack of its own behind a change of what it sees.
+    """Base class of the wrappers: an attack inside that sees something other than the view.
 
-    It needs what the attack inside needs, and is what that is, unless a subclass says otherwise.
+    Its traits are those of the attack inside, unless a subclass says otherwise.
 
-    A subclass overrides ``_learn`` (what the attack is trained on), ``_see`` (what it is asked
-    about), or ``_says`` (what becomes of its answer).
+    A subclass overrides ``_learn`` (what the attack is trained on), ``_see`` (what it is applied
+    to), or ``_says`` (what becomes of its score).
     """
 
+    attack: BaseEstimator | None  # None is the default of `ShadowAttack` alone
     _parameter_constraints: dict = {"attack": [HasMethods(["fit", "predict"])]}
 
     needs_queries, needs_variants, needs_records = map(
@@ -57,8 +62,27 @@ class WrapperAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
             self.attack = clone(self.attack)._take_estimator(estimator)
         return self
 
-    def fit(self, X, y):
-        """Train a clone of the attack on views `X` and memberships `y`; return self."""
+    def fit(self, X: View, y: ArrayLike) -> Self:
+        """Train a clone of the attack.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`, or array-like of shape (n, K)
+            The target's outputs, and whatever else the attack needs. A plain array is read as
+            confidences; each record's label is its predicted one then.
+        y : array-like of shape (n,)
+            Membership, two distinct values; the greater one (1 or True) marks members.
+
+        Returns
+        -------
+        self : object
+            The fitted wrapper.
+
+        Raises
+        ------
+        ValueError
+            If `X` holds no valid outputs, or `y` does not hold two values, one for each record.
+        """
         self._validate_params()
         proba, label = read_view(self, X, reset=True)
         self.classes_, member = check_membership(y, len(proba))
@@ -81,13 +105,35 @@ class WrapperAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
 
     @available_if(_attack_has("decision_function"))
     @as_fitted
-    def decision_function(self, X):
-        """Return the attack's score of each record, ndarray of shape (n,)."""
+    def decision_function(self, X: View) -> np.ndarray:
+        """Score records with the attack inside, if that has a ``decision_function``.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`, or array-like of shape (n, K)
+            The target's outputs, as in `fit`.
+
+        Returns
+        -------
+        score : float ndarray of shape (n,)
+            Greater means more likely a member.
+        """
         view = self._view(X)
         return self._says(self.attack_.decision_function(view))
 
-    def predict(self, X):
-        """Return the believed membership of each record, out of ``classes_``, shape (n,)."""
+    def predict(self, X: View) -> np.ndarray:
+        """Classify records as members or non-members.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`, or array-like of shape (n, K)
+            The target's outputs, as in `fit`.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n,)
+            Predicted membership, a value of ``classes_`` for each record.
+        """
         view = self._view(X)
         return self.classes_[(self._says(2 * self.attack_.predict(view) - 1) > 0).astype(int)]
 
@@ -99,14 +145,15 @@ class WrapperAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
 
 
 class FlipAttack(WrapperAttack):
-    """Say the opposite of what the attack says.
+    """Predict the opposite of what the attack predicts.
 
-    A defense that makes members look like non-members and the other way round hides nothing: a
-    flipped signal is a signal. Train it on undefended answers and ask it about defended ones.
+    A defense that makes members look like non-members and vice versa hides nothing: a flipped
+    signal is still a signal. Fit it on undefended outputs and apply it to defended ones.
 
     Parameters
     ----------
-    attack : attack estimator
+    attack : attack classifier
+        The attack to flip; cloned.
 
     Attributes
     ----------
@@ -114,6 +161,11 @@ class FlipAttack(WrapperAttack):
         The fitted attack.
     classes_ : ndarray of shape (2,)
         Non-member, member.
+
+    See Also
+    --------
+    RoundingAttack : Rounds the confidences first.
+    AdversarialTrainingAttack : Trains on outputs that the adversary defended.
 
     References
     ----------
@@ -129,9 +181,9 @@ class FlipAttack(WrapperAttack):
     """
 
     learns_undefended = True
-    adaptive = False  # one who has seen defended outputs needs no flip
+    adaptive = False  # an attack trained on defended outputs needs no flip
 
-    def __init__(self, attack):
+    def __init__(self, attack: BaseEstimator) -> None:
         self.attack = attack
 
     def _says(self, score):
@@ -139,12 +191,14 @@ class FlipAttack(WrapperAttack):
 
 
 class RoundingAttack(WrapperAttack):
-    """Round the confidences before training and asking, to wipe a small perturbation out.
+    """Round the confidences before training and scoring, to remove small perturbations.
 
     Parameters
     ----------
-    attack : attack estimator
-    decimals : int, default=3
+    attack : attack classifier
+        The attack on the rounded confidences; cloned.
+    decimals : int >= 0, default=3
+        Number of decimals to keep.
 
     Attributes
     ----------
@@ -152,6 +206,11 @@ class RoundingAttack(WrapperAttack):
         The fitted attack.
     classes_ : ndarray of shape (2,)
         Non-member, member.
+
+    See Also
+    --------
+    AveragingAttack : Averages repeated outputs instead.
+    sklearn_aeppt.defenses.RoundingClassifier : Rounding as a defense.
 
     References
     ----------
@@ -173,7 +232,7 @@ class RoundingAttack(WrapperAttack):
 
     labels_only = False  # rounding can tie the label with another class
 
-    def __init__(self, attack, decimals=3):
+    def __init__(self, attack: BaseEstimator, decimals: int = 3) -> None:
         self.attack = attack
         self.decimals = decimals
 
@@ -182,25 +241,31 @@ class RoundingAttack(WrapperAttack):
 
 
 class AdversarialTrainingAttack(WrapperAttack):
-    """Build a defense of one's own, defend one's own answers with it, and train on the result.
+    """Fit a defense of the adversary's own, defend outputs with it, and train on the result.
 
-    The adversary knows the method, not its key or its substitute. Train it on undefended answers
-    of their own records and ask it about defended ones.
+    The adversary knows the defense's method, but neither its key nor its substitute. Fit the
+    attack on undefended outputs, which it defends itself, and apply it to defended ones.
 
     Parameters
     ----------
-    attack : attack estimator
+    attack : attack classifier
+        The attack on the defended outputs; cloned.
     defense : output defense, such as ``AEPPTClassifier(None)``
-        Its estimator is not used: the adversary defends answers.
+        The adversary's defense; cloned. Its estimator is not used, since it defends given outputs.
 
     Attributes
     ----------
     attack_ : estimator
         The fitted attack.
     defense_ : output defense
-        The adversary's own.
+        The adversary's fitted defense.
     classes_ : ndarray of shape (2,)
         Non-member, member.
+
+    See Also
+    --------
+    FlipAttack : Flips an attack on undefended outputs instead.
+    sklearn_aeppt.AEPPTClassifier : The paper's defense.
 
     References
     ----------
@@ -226,7 +291,7 @@ class AdversarialTrainingAttack(WrapperAttack):
     learns_undefended = True
     adaptive = True
 
-    def __init__(self, attack, defense):
+    def __init__(self, attack: BaseEstimator, defense: BaseEstimator) -> None:
         self.attack = attack
         self.defense = defense
 
@@ -237,16 +302,18 @@ class AdversarialTrainingAttack(WrapperAttack):
 
 
 class AveragingAttack(WrapperAttack):
-    """Average the answers to the same question, asked several times.
+    """Average the outputs of repeated queries before training and scoring.
 
-    Noise drawn anew for each query averages away; a consistent answer gains the attacker nothing.
+    Noise drawn anew for each query averages away; against consistent outputs, the attacker gains
+    nothing.
 
     Parameters
     ----------
-    attack : attack estimator
-    n_queries : int, default=10
-        Answers to average; the views must come from ``query(target, X, y, n_queries=...)`` with
-        at least as many.
+    attack : attack classifier
+        The attack on the averages; cloned.
+    n_queries : int >= 1, default=10
+        Number of outputs per record to average; views must come from
+        ``query(target, X, y, n_queries=...)`` with at least as many.
 
     Attributes
     ----------
@@ -254,6 +321,11 @@ class AveragingAttack(WrapperAttack):
         The fitted attack.
     classes_ : ndarray of shape (2,)
         Non-member, member.
+
+    See Also
+    --------
+    VariantsAttack : Learns from outputs for variants of the record.
+    query : Makes views with repeated queries.
 
     Examples
     --------
@@ -274,17 +346,37 @@ class AveragingAttack(WrapperAttack):
 
     labels_only = False  # an average of confidences is one of confidences
 
-    def __init__(self, attack, n_queries=10):
+    def __init__(self, attack: BaseEstimator, n_queries: int = 10) -> None:
         self.attack = attack
         self.n_queries = n_queries
 
     @property
-    def needs_queries(self):
-        """`n_queries`, or what the attack inside needs if that is more."""
+    def needs_queries(self) -> int:
+        """Outputs per record that a view must hold: `n_queries`, or more for the attack inside."""
         return max(self.n_queries, traits_of(self.attack).needs_queries)
 
-    def fit(self, X, y):
-        """Train a clone of the attack on averaged answers; return self."""
+    def fit(self, X: View, y: ArrayLike) -> Self:
+        """Train a clone of the attack on averaged outputs.
+
+        Parameters
+        ----------
+        X : SliceDict of `query`
+            The target's outputs, at least `n_queries` of them per record, and whatever else the
+            attack needs.
+        y : array-like of shape (n,)
+            Membership, two distinct values; the greater one (1 or True) marks members.
+
+        Returns
+        -------
+        self : AveragingAttack
+            The fitted wrapper.
+
+        Raises
+        ------
+        ValueError
+            If `X` holds no valid outputs or fewer than `n_queries` per record, or `y` does not
+            hold two values, one for each record.
+        """
         self._validate_params()
         return super().fit(self._average(X), y)
 
