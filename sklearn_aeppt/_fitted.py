@@ -1,5 +1,7 @@
 """Whether an estimator is ready to predict, and that nobody writes into one that is."""
 
+from typing import Any, Self
+
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,7 +29,7 @@ class FittedInside:
     ``estimator__...`` would change a model that its owner serves, which `clone` keeps fitted here.
     """
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters of this estimator; those of a fitted `estimator` are refused.
 
         Parameters
@@ -38,6 +40,7 @@ class FittedInside:
         Returns
         -------
         self : object
+            This estimator.
 
         Raises
         ------

@@ -307,12 +307,13 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             )
         return take_fit_params(X, fit_params, indices=np.flatnonzero(np.asarray(is_member)))
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Return who takes which metadata, see scikit-learn's user guide on metadata routing.
 
         Returns
         -------
         routing : sklearn.utils.metadata_routing.MetadataRouter
+            That of this defense, whose ``fit`` hands metadata to that of `estimator`.
         """
         training = MethodMapping().add(caller="fit", callee="fit")
         router = MetadataRouter(owner=self).add_self_request(self)
