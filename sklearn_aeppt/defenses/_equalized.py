@@ -48,9 +48,11 @@ class EqualizedClassifier(OutputDefense):
 
     What variants of a record still give away depends on the map. Whoever moves a record far
     enough gets new draws, and where the undefended confidence jumps under tiny changes (trees,
-    nearest neighbors, boosting), so may the defended one. Only ``pairwise_delta=0`` with
-    ``other_classes="template"`` leaves nothing to see or to average. The page "Equalized
-    confidences" of the documentation has the figures of each setting.
+    nearest neighbors, boosting), so may the defended one: from 257 variants of a record, noise of
+    0.01, an attack gains 0.24 of AUC over the labels on a random forest, 0.07 with
+    ``pairwise_delta=0.2``. Only ``pairwise_delta=0`` with ``other_classes="template"`` leaves
+    nothing to see or to average (0.02 at most on seven models). The page "Choosing a defense" of
+    the documentation has the figures of each setting.
 
     Parameters
     ----------
@@ -86,8 +88,9 @@ class EqualizedClassifier(OutputDefense):
         are equal (zeros of trees and neighbors, which members have more of). "auto" keeps the
         ranking only where boosting that is cross-fitted on it gains at most 0.01 of AUC over the
         label, which takes class labels and 500 records a side, and takes the template elsewhere.
-        "rescaled" keeps all that the model's own values tell: on extremely randomized trees an
-        attack retrained on single outputs has an AUC of 0.99 for 0.64 from labels.
+        On extremely randomized trees "ranking" gives 0.26 of AUC over the labels away with a
+        single output and "rescaled", which keeps all that the model's own values tell, 0.30; with
+        variants 0.32 and 0.36, the template 0.04.
     n_bins : int, default=24
         Quantile bins of the largest confidence, at most: none is narrower than 0.01 or, in
         log-odds, 0.5, and the last one begins at 0.999 or below.
