@@ -86,7 +86,7 @@ class EqualizedClassifier(OutputDefense):
         depends on the label and the draw alone. A ranking reveals members where it holds more
         than the label does: on models that misclassify many members, and wherever confidences
         are equal (zeros of trees and neighbors, which members have more of). "auto" keeps the
-        ranking only where boosting that is cross-fitted on it gains at most 0.01 of AUC over the
+        ranking only where boosting that is cross-fitted on it gains at most 0.02 of AUC over the
         label, which takes class labels and 500 records a side, and takes the template elsewhere.
         On extremely randomized trees "ranking" gives 0.26 of AUC over the labels away with a
         single output and "rescaled", which keeps all that the model's own values tell, 0.30; with

@@ -10,9 +10,10 @@ from sklearn_aeppt._members import Records
 from sklearn_aeppt._simplex import falling_order, shares
 
 #: AUC that the ranking of the other classes may add to the label before the template replaces it.
-RANKING_MAY_TELL = 0.01
+RANKING_MAY_TELL = 0.02
 ENOUGH_TO_TELL = 500  # records on a side, for that figure to mean something
 MOST_TO_TELL = 2000
+N_CROSS_FITS = 2
 
 
 class Ranking:
@@ -77,9 +78,10 @@ OTHER_CLASSES: dict[str, type[Ranking] | type[Template]] = {
 def ranking_is_safe(members: Records, non_members: Records) -> bool:
     """Return whether a learned attack gets next to nothing from the ranking beyond the label.
 
-    Boosting, cross-fitted, that sees the label, whether it is right, and the place of each class
-    in the ranking, the true one's included, against one without the ranking. False also where
-    there are too few records to tell, or no class labels: what cannot be excluded is not shown.
+    Boosting, cross-fitted twice, that sees the label, whether it is right, and the place of each
+    class in the ranking, the true one's included, against one without the ranking. False also
+    where there are too few records to tell, or no class labels: what cannot be excluded is not
+    shown.
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ def ranking_is_safe(members: Records, non_members: Records) -> bool:
     Returns
     -------
     safe : bool
-        Whether the ranking adds at most 0.01 of AUC to the label.
+        Whether the ranking adds at most 0.02 of AUC to the label.
     """
     # of `fit` alone: whoever loads a defense to be asked does not wait for these
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -115,10 +117,13 @@ def ranking_is_safe(members: Records, non_members: Records) -> bool:
     all_ = np.column_stack(
         [known, place, order[:, 1:3], rising, place[np.arange(len(place)), truth.clip(0)]]
     )
-    auc = []
-    for seen in (known, all_):
+
+    def auc(seen, seed):
         attack = HistGradientBoostingClassifier(max_iter=40, early_stopping=False, random_state=0)
-        folds = StratifiedKFold(2, shuffle=True, random_state=0)
+        folds = StratifiedKFold(2, shuffle=True, random_state=seed)
         score = cross_val_predict(attack, seen, is_member, cv=folds, method="decision_function")
-        auc.append(roc_auc_score(is_member, score))
-    return auc[1] - auc[0] <= RANKING_MAY_TELL
+        return roc_auc_score(is_member, score)
+
+    # one cross-fit misses by 0.01 or so with 1,500 records a side
+    gain = np.mean([auc(all_, seed) - auc(known, seed) for seed in range(N_CROSS_FITS)])
+    return bool(gain <= RANKING_MAY_TELL)
