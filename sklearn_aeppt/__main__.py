@@ -70,8 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--fail-above",
         type=float,
         metavar="EXCESS",
-        help="exit with 1 if the strongest attack is more than EXCESS above the labels (0.02: two "
-        "points)",
+        help="exit with 1 if an attack is certainly more than EXCESS above the labels (0.02: two "
+        "points; 95 %% confidence for all attacks together)",
     )
     audit.add_argument("--cache", metavar="FOLDER", help="finished attacks, to go on from")
     audit.add_argument("--jobs", type=int, default=None, help="attacks run at once")
@@ -112,7 +112,15 @@ def _audit(args):
     if args.out is not None:
         report.to_html(args.out) if args.out.endswith(".html") else report.to_json(args.out)
     print(report.to_json() if args.format == "json" else report)
-    above = args.fail_above is not None and report.strongest["excess"] > args.fail_above
+    if args.fail_above is None:
+        return 0
+    above = report.excess_at_least > args.fail_above
+    print(
+        f"{'FAIL' if above else 'PASS'}: the strongest attack exceeds the labels by at least "
+        f"{100 * report.excess_at_least:.1f} points (95 % confidence, {len(report.ran)} attacks "
+        f"together); the limit is {100 * args.fail_above:.1f}.",
+        file=sys.stderr,
+    )
     return int(above)
 
 

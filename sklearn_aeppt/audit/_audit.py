@@ -28,6 +28,7 @@ from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.audit._canaries import canary_risk
+from sklearn_aeppt.audit._excess import excess_bounds
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
     Contender,
@@ -216,11 +217,13 @@ def audit(
     ready, done = _without_failed(ready, done)
 
     predicted = ask_labels(target, X, proba)
-    sides = ((label[rows], predicted[rows]) for rows in (is_member, ~is_member))
-    floor = label_only_floor(*(values for side in sides for values in side))
     truth, right = is_member[scored], predicted == label
+    sides = ((label[rows], predicted[rows]) for rows in (scored[truth], scored[~truth]))
+    floor = label_only_floor(*(values for side in sides for values in side))
+    each = 1 - (1 - CONFIDENCE) / len(ready)  # Bonferroni: so that all hold at once
     rows = [
         _row(contender, truth, said, score, floor, defended)
+        | dict(zip(("excess_low", "excess_high"), excess_bounds(truth, said, right[scored], each)))
         for contender, (said, score) in zip(ready, done)
     ]
     best, strongest = _strongest(rows, truth, done)
@@ -385,7 +388,7 @@ def _row(contender, truth, said, score, floor, defended):
         "excess": accuracy - floor,
         "auc": float(roc_auc_score(truth, score)),
     }
-    for fpr in (0.01, 0.001):  # only where ten non-members or more decide
+    for fpr in (0.1, 0.01, 0.001):  # only where ten non-members or more decide
         enough = n_non >= 10 / fpr
         row[f"tpr_at_{fpr:g}_fpr"] = tpr_at_fpr(truth, score, fpr=fpr) if enough else None
     row["tnr_at_0.01_fnr"] = tnr_at_fnr(truth, score, fnr=0.01) if n_mem >= 1000 else None

@@ -14,10 +14,23 @@ import numpy as np
 
 from sklearn_aeppt._saving import write_text
 from sklearn_aeppt._text import as_text, html_name, picture_name, shown_name, to_json
+from sklearn_aeppt.metrics import clopper_pearson
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
+
+#: What may be called "no leakage": accuracy above that of random guessing, two points.
+TOLERATED = 0.02
+CONFIDENCE = 0.95
+#: Measures by which an attack is the strongest, and what a report calls them.
+MEASURES = {
+    "accuracy": "accuracy",
+    "auc": "AUC",
+    "tpr_at_0.001_fpr": "TPR at 0.1 % FPR",
+    "tpr_at_0.01_fpr": "TPR at 1 % FPR",
+    "tpr_at_0.1_fpr": "TPR at 10 % FPR",
+}
 
 
 @dataclass
@@ -32,16 +45,17 @@ class AuditReport:
         One for each attack: ``attack`` (its name), ``adaptive``, ``labels_only`` (whether it looks
         at labels alone), ``variants`` (whether it asks about variants of the records),
         ``per_record`` (whether it is calibrated to each record), ``accuracy`` (balanced, 0 to 1),
-        ``low`` and ``high`` (its 95 % interval), ``excess`` over the floor, ``auc``,
-        ``tpr_at_0.01_fpr``, ``tpr_at_0.001_fpr`` and ``tnr_at_0.01_fnr`` (None where too few
-        records decide). An attack that could not be run is a dict of ``attack`` and ``not_run``,
-        the reason.
+        ``low`` and ``high`` (its 95 % interval), ``excess`` over the floor, ``excess_low`` and
+        ``excess_high`` (bounds on it, each at 95 % for all attacks together, paired record by
+        record), ``auc``, ``tpr_at_0.1_fpr``, ``tpr_at_0.01_fpr``, ``tpr_at_0.001_fpr`` and
+        ``tnr_at_0.01_fnr`` (None where too few records decide). An attack that could not be
+        run is a dict of ``attack`` and ``not_run``, the reason.
     strongest : dict
         The result of the strongest adaptive attack, its interval corrected for having been picked
         (Bonferroni).
     floor : float in [0, 1]
-        Balanced accuracy of the label-only (gap) attack, see
-        `sklearn_aeppt.metrics.label_only_floor`.
+        Balanced accuracy of the label-only (gap) attack on the records that the attacks are
+        scored on, see `sklearn_aeppt.metrics.label_only_floor`.
     train_accuracy : float in [0, 1]
         The target's accuracy on the members.
     test_accuracy : float in [0, 1]
@@ -71,9 +85,16 @@ class AuditReport:
         The `results` of those that could not be run.
     from_labels : float in [0, 1]
         Accuracy of the strongest attack that looks at labels alone; at least the floor.
-    leakage : {"none", "labels", "confidences"}
-        By the lower end of the strongest attack's interval: "none" if it is at most 0.5, "labels"
-        if it is at most `from_labels`, else "confidences".
+    leakage : {"none", "inconclusive", "labels", "confidences"}
+        "confidences" where an attack certainly exceeds what labels give, in accuracy or in TPR at
+        1 % FPR; "labels" where the strongest attack certainly exceeds random guessing; "none"
+        where two points of accuracy above random guessing are excluded; "inconclusive" otherwise.
+    excess_at_least, excess_at_most : float
+        Bounds on the largest excess over the floor, each at 95 %, corrected for the number of
+        attacks.
+    strongest_by : dict
+        Measure (``accuracy``, ``auc``, ``tpr_at_..._fpr``) -> the result of the adaptive attack
+        with the greatest value; measures that too few records decide are left out.
     verdict : str
         One paragraph in plain words.
     worst_case : str
@@ -131,29 +152,95 @@ class AuditReport:
         return max([self.floor, *(row["accuracy"] for row in self.ran if row["labels_only"])])
 
     @property
+    def _judged(self) -> list[dict[str, Any]]:
+        """The adaptive attacks, or all where there are none."""
+        return [row for row in self.ran if row["adaptive"]] or self.ran
+
+    @property
+    def excess_at_least(self) -> float:
+        """Largest lower bound on the excess of an attack over the floor."""
+        return max(row["excess_low"] for row in self._judged)
+
+    @property
+    def excess_at_most(self) -> float:
+        """Largest upper bound on the excess of an attack over the floor."""
+        return max(row["excess_high"] for row in self._judged)
+
+    @property
+    def strongest_by(self) -> dict[str, dict[str, Any]]:
+        """Measure -> result of the strongest adaptive attack."""
+        known = [m for m in MEASURES if any(row.get(m) is not None for row in self._judged)]
+        if "tpr_at_0.01_fpr" in known:  # 10 % is for where records are few
+            known.remove("tpr_at_0.1_fpr")
+        return {m: max(self._judged, key=lambda row: row.get(m) or 0.0) for m in known}
+
+    @property
     def leakage(self) -> str:
-        """``"none"``, ``"labels"`` or ``"confidences"``."""
-        if self.strongest["low"] <= 0.5:
-            return "none"
-        return "labels" if self.strongest["low"] <= self.from_labels else "confidences"
+        """``"none"``, ``"inconclusive"``, ``"labels"`` or ``"confidences"``."""
+        s = self.strongest
+        if s["low"] > max(self.from_labels, 0.5) or self._tail_leaks():
+            return "confidences"
+        if s["low"] > 0.5:
+            return "labels"
+        return "none" if s["high"] <= 0.5 + TOLERATED else "inconclusive"
+
+    def _tail_leaks(self) -> bool:
+        """Whether the confidences certainly identify more members at 1 % FPR than labels do."""
+        measure, n = "tpr_at_0.01_fpr", self.n_members // 2  # half of them were scored
+        found = [row for row in self._judged if row.get(measure) is not None]
+        labels = [row[measure] for row in found if row["labels_only"]]
+        others = [row[measure] for row in found if not row["labels_only"]]
+        if not others:
+            return False
+        level = 1 - 2 * (1 - CONFIDENCE) / len(others)
+        low, _ = clopper_pearson(round(max(others) * n), n, level)
+        # twice the nominal rate of false alarms, which is estimated from the same records
+        return bool(low > max([0.02, *labels]))
 
     @property
     def verdict(self) -> str:
         """One paragraph in plain words."""
-        s = self.strongest
+        s, leakage = self.strongest, self.leakage
         best = (
-            f"the strongest attack ({shown_name(s['attack'], 60)}) is right for "
-            f"{s['accuracy']:.1%} of the records (interval {s['low']:.1%} to "
-            f"{s['high']:.1%}; a coin is right for 50 %)"
+            f"the strongest attack ({shown_name(s['attack'], 60)}) is right about "
+            f"{s['accuracy']:.1%} of the records (interval {s['low']:.1%} to {s['high']:.1%}; "
+            "random guessing: 50 %)"
         )
-        if self.leakage == "none":
-            return f"No leakage found: {best}. A finer leak could hide among more records."
-        labels = f"whoever only looks whether the label is right reaches {self.floor:.1%}"
+        labels = f"an attack on labels alone reaches {self.floor:.1%}"
         if any(row["labels_only"] and row["variants"] for row in self.ran):
-            labels += f", and {self.from_labels:.1%} with the labels of varied records"
-        if self.leakage == "labels":
-            return f"The labels leak, the confidences add nothing to be seen: {best}; {labels}."
-        return f"The confidences leak: {best}; {labels}. The confidences give away the rest."
+            labels += f", and {self.from_labels:.1%} with the labels of variants of the records"
+        beyond = 100 * (s["high"] - 0.5)
+        if leakage == "none":
+            text = f"No leakage found: {best}. More than {beyond:.1f} points are excluded."
+        elif leakage == "inconclusive":
+            text = (
+                f"Inconclusive: {best}. Up to {beyond:.1f} points are not excluded with these "
+                f"records; about {self._enough():,} on each side would decide."
+            )
+        elif leakage == "labels":
+            text = (
+                f"The labels leak, and nothing shows that the confidences add to it: {best}; "
+                f"{labels}. Up to {100 * self.excess_at_most:.1f} points from confidences are not "
+                "excluded with these records."
+            )
+        elif s["low"] > max(self.from_labels, 0.5):
+            text = f"The confidences leak: {best}; {labels}. The rest is due to the confidences."
+        else:
+            text = f"The confidences identify some members with few false alarms: {best}; {labels}."
+        return text + self._by_other_measures()
+
+    def _enough(self) -> int:
+        """Return how many records a side would narrow the interval to what is tolerated."""
+        s, n = self.strongest, min(self.n_members, self.n_non_members)
+        return int(np.ceil(n * ((s["high"] - s["accuracy"]) / TOLERATED) ** 2 / 100) * 100)
+
+    def _by_other_measures(self) -> str:
+        parts = []
+        for measure, row in self.strongest_by.items():
+            if measure != "accuracy":
+                value = f"{row[measure]:.2f}" if measure == "auc" else f"{row[measure]:.1%}"
+                parts.append(f"{MEASURES[measure]} {value} ({shown_name(row['attack'], 40)})")
+        return f" By other measures: {', '.join(parts)}." if parts else ""
 
     @property
     def worst_case(self) -> str:
@@ -175,7 +262,7 @@ class AuditReport:
                 "Show equalized confidences: EqualizedClassifier(model).fit(X, y, is_member=mask)"
                 + (", or less than this defense shows." if self.defended else ".")
             )
-        if self.leakage != "none" and self.floor > 0.6:
+        if self.leakage in ("labels", "confidences") and self.floor > 0.6:
             todo.append(
                 f"Reduce overfitting first: accuracy is {self.train_accuracy:.1%} on members and "
                 f"{self.test_accuracy:.1%} on others, and no defense of confidences hides that "
@@ -183,7 +270,12 @@ class AuditReport:
                 "sklearn_aeppt.defenses."
             )
         if self.leakage == "none":
-            todo.append("Keep the report, and audit again whenever the model is trained anew.")
+            todo.append("Keep the report, and audit again whenever the model is retrained.")
+        if self.leakage == "inconclusive":
+            todo.append(
+                f"Audit with about {self._enough():,} members and as many non-members: with fewer, "
+                "leakage of two points cannot be told from chance."
+            )
         if not any(row["per_record"] for row in self.ran):
             todo.append('Run attacks="full" for attackers who know how hard each record is.')
         return todo
@@ -200,7 +292,7 @@ class AuditReport:
             lines.append(f"{name:40}{row['accuracy']:>10.1%}{between:>20}{row['excess']:>+15.1%}")
         if not all(row["adaptive"] for row in self.ran):
             lines.append(
-                "* learned from undefended answers: what such an attacker loses says little"
+                "* trained on undefended outputs: its loss says little about adaptive attackers"
             )
         for row in self.not_run:
             lines.append(f"{shown_name(row['attack']):40}  not run: {shown_name(row['not_run'])}")
@@ -280,10 +372,10 @@ class AuditReport:
         labels = [picture_name(row["attack"]) for row in not_run]
         labels += [picture_name(row["attack"]) + " *" * (not row["adaptive"]) for row in rows]
         ax.set_yticks(range(len(labels)), labels)
-        ax.axvline(50, color="0.5", lw=1, ls=":", label="coin toss")
+        ax.axvline(50, color="0.5", lw=1, ls=":", label="random guessing")
         ax.axvline(100 * self.floor, color="#0072B2", lw=1, ls="--", label="label alone")
         ax.set_xlabel("Records that the attack is right about (%), with 95 % interval")
-        note = "" if all(row["adaptive"] for row in rows) else "   * does not mind the defense"
+        note = "" if all(row["adaptive"] for row in rows) else "   * unaware of the defense"
         ax.set_title(f"{picture_name(self.name)}{note}", loc="left", fontsize=10)
         # inside the axes: it takes no room from them
         ax.legend(loc="lower right", frameon=False).set_in_layout(False)
@@ -475,7 +567,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 56rem
        color: #1a1a1a; background: #fff; }
 .verdict { padding: 1rem 1.2rem; border-left: .5rem solid; background: #f6f6f6; }
 .none { border-color: #009E73; } .labels { border-color: #E69F00; }
-.confidences { border-color: #D55E00; }
+.confidences { border-color: #D55E00; } .inconclusive { border-color: #777; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { padding: .3rem .5rem; border-bottom: 1px solid #ddd; text-align: right; }
 th:first-child, td:first-child, .reason { text-align: left; }
@@ -489,8 +581,8 @@ def to_html(reports, head=""):
     body = ["<h1>Membership inference audit</h1>"]
     body.append(
         "<p class=note>A membership inference attack guesses whether a record was used to train a "
-        "model. Below, many attackers try; each trained on half of the records, whose membership "
-        "he knew, and is judged on the other half.</p>"
+        "model. Each attack below was trained on half of the records, whose membership it was "
+        "given, and is scored on the other half.</p>"
     )
     body.append(head)
     e = html.escape
@@ -503,7 +595,8 @@ def to_html(reports, head=""):
         body.append(
             f"<p>{report.n_members} members, {report.n_non_members} non-members; accuracy "
             f"{report.train_accuracy:.1%} on members, {report.test_accuracy:.1%} on non-members, "
-            f"so that who only looks whether the label is right reaches {report.floor:.1%}.</p>"
+            f"so that an attack on labels alone reaches {report.floor:.1%} on the scored "
+            "records.</p>"
         )
         body.append(_picture(report))
         body.append("<h3>Every attack</h3>" + _attack_table(report))
@@ -570,8 +663,8 @@ def _attack_table(report):
         for row in report.not_run
     ]
     note = "" if all(row["adaptive"] for row in report.ran) else (
-        "<p class=note>* learned from undefended answers and does not mind the defense: what such "
-        "an attacker loses says little.</p>"
+        "<p class=note>* trained on undefended outputs and unaware of the defense: its loss says "
+        "little about adaptive attackers.</p>"
     )  # fmt: skip
     return f"<table>{head}{''.join(lines)}</table>{note}"
 
