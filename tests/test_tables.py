@@ -1,0 +1,223 @@
+"""Tables on the command line: read right, or refused with one line and status 2."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from sklearn_aeppt.__main__ import main
+from sklearn_aeppt._tables import load_records, name_classes
+from sklearn_aeppt.audit import audit
+
+pd = pytest.importorskip("pandas")
+skops_io = pytest.importorskip("skops.io")
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(240, 4))
+y = np.array(["a", "b", "c"])[np.digitize(X[:, 0] + rng.normal(size=240), [-0.6, 0.6])]
+FOREST = RandomForestClassifier(10, random_state=0).fit(X[:120], y[:120])
+CONFIDENCES = pd.DataFrame(FOREST.predict_proba(X), columns=FOREST.classes_).assign(label=y)
+RECORDS = pd.DataFrame(X, columns=list("pqrs")).assign(label=y)
+A, B = slice(0, 120), slice(120, 240)
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Write both sides, run the command; return (status, report or last line of errors)."""
+
+    def run(members, others, *options, ending="csv", index=False, model=None, **write):
+        files = [tmp_path / f"{name}.{ending}" for name in ("members", "others")]
+        for table, file in zip((members, others), files):
+            if ending == "parquet":
+                table.to_parquet(file, index=index)
+            else:
+                separator = "\t" if ending.startswith("tsv") else ","
+                table.to_csv(file, index=index, sep=separator, **write)
+        command = ["audit", "--members", files[0], "--non-members", files[1]]
+        command += ["--target", "label", "--attacks", "quick", "--seed", 0, "--format", "json"]
+        if model is not None:
+            skops_io.dump(model, tmp_path / "model.skops")
+            command += ["--model", tmp_path / "model.skops"]
+        status = main([str(part) for part in (*command, *options)])
+        shown = capsys.readouterr()
+        return status, json.loads(shown.out) if status < 2 else shown.err.strip().splitlines()[-1]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return audit(FOREST, X[A], y[A], X[B], y[B], "quick", random_state=0)
+
+
+# ---- confidences without a model
+
+
+def test_confidences_as_a_table_give_the_report_of_the_model(run, truth):
+    status, report = run(CONFIDENCES[A], CONFIDENCES[B])
+    assert status == 0
+    assert report["n_non_members"] == 120  # equal confidences are not equal records
+    assert report["strongest"]["accuracy"] == pytest.approx(truth.strongest["accuracy"])
+    assert report["floor"] == pytest.approx(truth.floor)
+
+
+@pytest.mark.parametrize("order", [["c", "a", "b", "label"], ["label", "b", "c", "a"]])
+def test_confidences_are_matched_by_name(run, truth, order):
+    _, report = run(CONFIDENCES[A], CONFIDENCES[B][order])
+    assert report["strongest"]["accuracy"] == pytest.approx(truth.strongest["accuracy"])
+
+
+@pytest.mark.parametrize("prefix", ["proba_", "P(class=", "class "])
+@pytest.mark.parametrize("labels", [{"a": 0, "b": 1, "c": 2}, {"a": 10, "b": 11, "c": 2}])
+def test_headers_may_share_a_prefix(run, truth, prefix, labels):
+    renamed = {name: f"{prefix}{value}" for name, value in labels.items()}
+    table = CONFIDENCES.rename(columns=renamed).replace({"label": labels}).infer_objects()
+    status, report = run(table[A], table[B])
+    assert status == 0
+    assert report["floor"] == pytest.approx(truth.floor)
+
+
+@pytest.mark.parametrize(
+    "table, message",
+    [
+        (CONFIDENCES.rename(columns={"a": "x", "b": "y", "c": "z"}), "hold no confidences of the"),
+        (CONFIDENCES.assign(id=np.arange(240)), "'id' is not named|rows that do not sum to one"),
+        (
+            CONFIDENCES.assign(**{k: 100 * CONFIDENCES[k] for k in "abc"}),
+            "rows that do not sum to one.*percents by 100",
+        ),
+        (CONFIDENCES.drop(columns="b"), "hold no confidences of the class.*b"),
+    ],
+    ids=["other names", "a column too many", "percents", "a column too few"],
+)
+def test_tables_that_are_no_confidences_are_refused(run, table, message):
+    import re
+
+    status, error = run(table[A], table[B])
+    assert status == 2 and re.search(message, error)
+
+
+def test_an_index_column_is_named(run):
+    status, error = run(CONFIDENCES[A], CONFIDENCES[B], index=True)
+    assert status == 2 and "'Unnamed: 0'" in error and "index=False" in error
+
+
+@pytest.mark.parametrize("labels", [[False, True], [0, 1], [0.5, 1.5]])
+def test_labels_of_two_values(run, labels):
+    t = rng.random(240)
+    said = np.array(labels)[(t > 0.4).astype(int)]
+    table = pd.DataFrame({str(labels[0]): 1 - t, str(labels[1]): t, "label": said})
+    status, report = run(table[A], table[B])
+    assert status == 0 and report["n_members"] == 120
+
+
+def test_a_class_that_no_record_has_keeps_its_column():
+    assert name_classes(["0", "1", "2"], np.array([0, 1]), np.array([1])) == [0, 1, 2]
+    assert name_classes(["u", "v"], np.array(["u"]), np.array(["u"])) == ["u", "v"]
+    with pytest.raises(ValueError, match="'total' is not named after a class"):
+        name_classes(["0", "1", "total"], np.array([0, 1]), np.array([1]))
+
+
+# ---- records with a model
+
+
+def test_columns_go_by_name(run):
+    named = RandomForestClassifier(20, random_state=0).fit(RECORDS[A][list("pqrs")], y[A])
+    nameless = RandomForestClassifier(20, random_state=0).fit(X[A], y[A])
+    back = [*"srqp", "label"]
+    expected = run(RECORDS[A], RECORDS[B], model=named)[1]["results"]
+    assert run(RECORDS[A][back], RECORDS[B][back], model=named)[1]["results"] == expected
+    expected = run(RECORDS[A], RECORDS[B], model=nameless)[1]["results"]
+    assert run(RECORDS[A], RECORDS[B][back], model=nameless)[1]["results"] == expected
+
+
+@pytest.mark.parametrize("model_knows_names", [True, False])
+def test_columns_that_do_not_match_are_named(run, model_knows_names):
+    table = RECORDS[A][list("pqrs")]
+    model = LogisticRegression().fit(table if model_knows_names else table.to_numpy(), y[A])
+    status, error = run(RECORDS[A], RECORDS[B].drop(columns="q"), model=model)
+    assert status == 2 and "--non-members lacks the column(s) q" in error
+    status, error = run(RECORDS[A], RECORDS[B].assign(extra=1), model=model)
+    assert status == 2 and "--non-members has the column(s) extra" in error
+    status, error = run(RECORDS[A], RECORDS[B], model=model, index=True)
+    assert status == 2 and "Unnamed: 0" in error and "index=False" in error
+
+
+def test_a_missing_label_is_one_line(run):
+    for missing in (np.nan, ""):
+        table = RECORDS[B].copy()
+        table.iloc[3, 4] = missing
+        status, error = run(RECORDS[A], table, model=FOREST)
+        assert status == 2 and "no class label in 1 record(s)" in error and "number 3" in error
+
+
+def test_na_is_a_label(run):
+    table = RECORDS.replace({"label": {"a": "NA", "b": "null", "c": "EU"}})
+    model = RandomForestClassifier(5, random_state=0).fit(X[A], table["label"][A])
+    status, report = run(table[A], table[B], model=model)
+    assert status == 0 and report["n_members"] == 120
+
+
+@pytest.mark.parametrize("ending", ["csv.gz", "tsv", "tsv.bz2", "csv.zip", "parquet"])
+def test_kinds_of_files(run, ending):
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    expected = run(RECORDS[A], RECORDS[B], model=FOREST)[1]["results"]
+    assert run(RECORDS[A], RECORDS[B], model=FOREST, ending=ending)[1]["results"] == expected
+
+
+def test_labels_of_another_type_are_refused(run):
+    numbers = RECORDS.replace({"label": {"a": 0, "b": 1, "c": 2}}).infer_objects()
+    model = RandomForestClassifier(5, random_state=0).fit(X[A], numbers["label"][A].astype(str))
+    status, error = run(numbers[A], numbers[B], model=model)
+    assert status == 2 and "it knows ['0', '1', '2']" in error
+
+
+@pytest.mark.parametrize("command", ["audit", "protect"])
+def test_where_the_result_goes_is_checked_before_the_work(tmp_path, capsys, command):
+    out = tmp_path / "nowhere" / ("a.html" if command == "audit" else "a.skops")
+    options = ["--members", "no.csv", "--non-members", "no.csv", "--model", "no.skops"]
+    assert main([command, *options, "--out", str(out)]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    assert main([command, *options, "--out", str(tmp_path / "a.txt")]) == 2
+    assert "give a file that ends in" in capsys.readouterr().err
+
+
+def test_a_pipeline_of_texts(run):
+    texts = [f"record {'good' if value == 'a' else 'bad'} number {i}" for i, value in enumerate(y)]
+    table = pd.DataFrame({"text": texts, "label": y})
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts[A], y[A])
+    status, report = run(table[A], table[B], model=model)
+    assert status == 0 and report["n_members"] == 120
+
+
+def test_an_error_of_the_program_is_status_3(monkeypatch, capsys):
+    import sklearn_aeppt.__main__ as command_line
+
+    def broken(args):
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(command_line, "_demo", broken)
+    assert main(["demo"]) == 3
+    error = capsys.readouterr().err
+    assert "Traceback" in error and "a fault of ours" in error and "please report" in error
+
+
+def test_the_gate_says_its_outcome_and_why(run):
+    _, report = run(RECORDS[A], RECORDS[B], model=FOREST)
+    least = max(row["excess_low"] for row in report["results"])
+    assert run(RECORDS[A], RECORDS[B], "--fail-above", least - 0.001, model=FOREST)[0] == 1
+    assert run(RECORDS[A], RECORDS[B], "--fail-above", least + 0.001, model=FOREST)[0] == 0
+    # what the strongest attack reached is not enough
+    assert least < report["strongest"]["excess"]
+
+
+def test_a_table_is_read_as_utf_8(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("x,label\n1,ä\n2,b\n", "latin-1")
+    with pytest.raises(ValueError, match="is not UTF-8"):
+        load_records(file)
