@@ -12,6 +12,7 @@ from sklearn_aeppt._lazy import lazy
 from sklearn_aeppt._version import __version__ as __version__
 
 if TYPE_CHECKING:  # a type checker does not see lazy names
+    from sklearn_aeppt._precomputed import PrecomputedClassifier as PrecomputedClassifier
     from sklearn_aeppt.defenses._aeppt import AEPPTClassifier as AEPPTClassifier
     from sklearn_aeppt.defenses._equalized import EqualizedClassifier as EqualizedClassifier
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
 MODULES = {
     "AEPPTClassifier": "defenses",
     "EqualizedClassifier": "defenses",
+    "PrecomputedClassifier": "_precomputed",
 }
 SUBMODULES = (
     "attacks",

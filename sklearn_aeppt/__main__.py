@@ -126,8 +126,8 @@ def _audit(args):
 
 def _load(args):
     """Return (model, (X_mem, y_mem), (X_non, y_non)) out of the files that were named."""
-    from sklearn_aeppt._answers import Answers
     from sklearn_aeppt._files import load_model
+    from sklearn_aeppt._precomputed import PrecomputedClassifier
     from sklearn_aeppt._tables import load_records, match_columns, name_classes, prepare_records
 
     files = args.members, args.non_members
@@ -143,7 +143,7 @@ def _load(args):
     else:  # columns are named after the classes; in an .npz file they are the classes in order
         X_mem, X_non = match_columns(X_mem, X_non)
         columns = getattr(X_mem, "columns", range(X_mem.shape[1]))
-        model = Answers(name_classes(columns, y_mem, y_non))
+        model = PrecomputedClassifier(name_classes(columns, y_mem, y_non))
     return model, (X_mem, y_mem), (X_non, y_non)
 
 

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from sklearn_aeppt import AEPPTClassifier
-from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt.attacks import MIMAttack, query
 
 KEY = b"a key of the tests, known to all"
@@ -349,7 +349,7 @@ def test_confidences_without_records_get_new_draws_at_each_call(overfit, aeppt):
     assert (one != two).any(axis=1).mean() > 0.9
     np.testing.assert_array_equal(one.argmax(axis=1), proba.argmax(axis=1))
     # and where the model itself is but answers, there are no records at all
-    given = aeppt(Answers(model.classes_), step_size=1e-5).fit(proba, is_member)
+    given = aeppt(PrecomputedClassifier(model.classes_), step_size=1e-5).fit(proba, is_member)
     assert (given.predict_proba(proba) != given.predict_proba(proba)).any(axis=1).mean() > 0.9
 
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.__main__ import main
-from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
     AveragingAttack,
@@ -139,7 +139,9 @@ def test_records_are_varied_as_far_as_the_target_takes_it():
 def test_answers_made_elsewhere_have_no_variants(sides):
     model, X, y, X_non, y_non = sides
     shown = [model.predict_proba(side) for side in (X, X_non)]
-    report = audit(Answers(model.classes_), shown[0], y, shown[1], y_non, random_state=0)
+    report = audit(
+        PrecomputedClassifier(model.classes_), shown[0], y, shown[1], y_non, random_state=0
+    )
     assert "equal answers counted" in {row["attack"] for row in report.ran}
     varied = [row for row in report.results if "varied" in row["attack"]]
     assert len(varied) == 3 and all("no model to ask" in row["not_run"] for row in varied)
@@ -206,7 +208,7 @@ def test_what_an_attack_lacks_is_a_row_that_says_why(small):
     defense, (X, y, X_non, y_non) = small
     forest = defense.estimator_
     shown = [LogisticRegression().fit(X, y).predict_proba(side) for side in (X, X_non)]
-    elsewhere = Answers(forest.classes_), shown[0], y, shown[1], y_non
+    elsewhere = PrecomputedClassifier(forest.classes_), shown[0], y, shown[1], y_non
 
     class Service:
         classes_ = forest.classes_

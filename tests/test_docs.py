@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sklearn_aeppt
-from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
@@ -68,7 +68,7 @@ def extending(page):
     guide = blocks("python", ROOT / "docs/extending.md")
     assert all(len(code.splitlines()) <= 30 for code in guide)
     p = np.random.default_rng(0).dirichlet(np.ones(5), 50)
-    mixed = page.MixedClassifier(Answers(np.arange(5)), share=0.3).fit(p[:25], p[25:])
+    mixed = page.MixedClassifier(PrecomputedClassifier(np.arange(5)), share=0.3).fit(p[:25], p[25:])
     np.testing.assert_array_equal(mixed.perturb(p).argmax(axis=1), p.argmax(axis=1))
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from sklearn_aeppt import EqualizedClassifier
-from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._simplex import falling_order
 from sklearn_aeppt.attacks import GradientBoostingAttack, ThresholdAttack, query
 from sklearn_aeppt.defenses._equalized import Side
@@ -126,7 +126,7 @@ def test_a_zero_with_a_sign_is_a_zero(rest):
     """Sorted by its bits, -0.0 would come before the label, whose share would then be lost."""
     p = np.random.default_rng(0).dirichlet(np.full(5, 0.3), 2000)
     defense = EqualizedClassifier(
-        Answers(np.arange(5)), other_classes=rest, alpha=1, random_state=0
+        PrecomputedClassifier(np.arange(5)), other_classes=rest, alpha=1, random_state=0
     )
     defense.fit(p[:1000], p[1000:])
     signed = np.array([[0.9, -0.0, 0.1, -0.0, 0.0]])
@@ -330,7 +330,7 @@ def _wrong_members(rng, n, k=10):
 
 def test_a_ranking_that_tells_members_gives_way_to_a_template():
     p, y, is_member = _wrong_members(np.random.default_rng(0), 1500)
-    model = Answers(np.arange(10))
+    model = PrecomputedClassifier(np.arange(10))
     attacked = {}
     for rest in ("auto", "ranking"):
         defense = EqualizedClassifier(model, other_classes=rest, random_state=0)
@@ -357,7 +357,7 @@ def test_protecting_accuracy_costs_less_and_keeps_the_floor():
     p[np.arange(2 * n), label] = top
     right = is_member | (rng.random(2 * n) < 0.5)
     y = np.where(right, label, (label + 1) % k)
-    model, known = Answers(np.arange(k)), np.arange(2 * n) % 2 == 0
+    model, known = PrecomputedClassifier(np.arange(k)), np.arange(2 * n) % 2 == 0
     floor = label_only_floor(y[is_member], label[is_member], y[~is_member], label[~is_member])
     size = {}
     for constraint in ("total_variation", "attack_accuracy"):
@@ -385,7 +385,7 @@ def test_order_is_bought_with_log_loss_that_was_saved():
     auc, loss = {}, {}
     for rank_weight in (0.0, 1.0):
         defense = EqualizedClassifier(
-            Answers(np.arange(k)),
+            PrecomputedClassifier(np.arange(k)),
             constraint="attack_accuracy",
             rank_weight=rank_weight,
             random_state=0,

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_aeppt import EqualizedClassifier, metrics
-from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt.attacks import (
     AveragingAttack,
     FlipAttack,
@@ -158,7 +158,7 @@ def test_hard_anything_is_defended_or_refused(name, p):
 def test_hard_any_two_sets_can_be_defended(name, members, others, y):
     """A class missing on a side, equal records, no right answer among them."""
     p, is_member = np.concatenate([members, others]), np.arange(20) < 12
-    defense = DEFENSES[name](Answers(np.arange(3)))
+    defense = DEFENSES[name](PrecomputedClassifier(np.arange(3)))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No step_size up to")
         defense.fit(p, y, is_member=is_member)
@@ -173,7 +173,7 @@ def test_hard_any_two_sets_can_be_defended(name, members, others, y):
     is_member=hnp.arrays(bool, 16),
 )
 def test_hard_any_view_can_be_attacked(name, p, y, is_member):
-    attack, view = ATTACKS[name], query(Answers(np.arange(3)), p, y)
+    attack, view = ATTACKS[name], query(PrecomputedClassifier(np.arange(3)), p, y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
@@ -240,7 +240,7 @@ def test_hard_any_target_can_be_audited(p, y):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*equal a member", UserWarning)
         try:
-            report = audit(Answers(np.arange(2)), *sides, "quick", random_state=0)
+            report = audit(PrecomputedClassifier(np.arange(2)), *sides, "quick", random_state=0)
         except ValueError as e:
             assert "record(s) left" in str(e)
             return
@@ -274,7 +274,7 @@ def test_defenses_work_on_next_to_nothing_and_raise_no_floating_point_error(
         for p in odd_tables(n_classes, n_mem + n_non, dtype):
             y = np.roll(p.argmax(axis=1), 1)
             with np.errstate(all="raise"):
-                defense = DEFENSES[name](Answers(np.arange(n_classes)))
+                defense = DEFENSES[name](PrecomputedClassifier(np.arange(n_classes)))
                 defense.fit(p, y, is_member=is_member)
                 shown = defense.predict_proba(p)
                 assert np.isfinite(defense.perturb(p)).all()
@@ -305,7 +305,7 @@ def test_attacks_work_on_next_to_nothing_and_raise_no_floating_point_error(
         for p in odd_tables(n_classes, n_mem + n_non, dtype):
             y = np.roll(p.argmax(axis=1), 1)
             with np.errstate(all="raise"):
-                view = query(Answers(np.arange(n_classes)), p, y, n_queries=2)
+                view = query(PrecomputedClassifier(np.arange(n_classes)), p, y, n_queries=2)
                 attack.fit(view, is_member)
                 assert np.isfinite(attack.decision_function(view)).all()
                 attack.predict(view)

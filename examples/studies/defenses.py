@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from examples.studies._data import images, key_from, made_up, tables
 from sklearn_aeppt import AEPPTClassifier
-from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt.attacks import GradientBoostingAttack, MIMAttack, ThresholdAttack, query
 from sklearn_aeppt.defenses import (
@@ -153,7 +153,7 @@ def play(name, s, X, y, is_member, net, defenses=output_defenses, trained=True):
         }
 
     if net is None:
-        model = Answers(np.arange(X.shape[1]))
+        model = PrecomputedClassifier(np.arange(X.shape[1]))
     else:
         net = {**net, "random_state": s}
         model = NetworkClassifier(**net).fit(X[is_member], y[is_member])

@@ -5,7 +5,7 @@ import numpy as np
 from examples.studies._data import key_from, made_up, tables
 from examples.studies.defenses import draw, play_all
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
-from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt.defenses._base import OutputDefense
 
 
@@ -24,7 +24,7 @@ class _RoundsClassifier(OutputDefense):
         is_member = np.arange(len(p)) < len(members.proba)
         self.rounds_ = []
         for i in range(self.n_rounds):
-            one = AEPPTClassifier(Answers(np.arange(p.shape[1])), random_state=i)
+            one = AEPPTClassifier(PrecomputedClassifier(np.arange(p.shape[1])), random_state=i)
             p = one.fit(p, y, is_member=is_member).perturb(p)
             self.rounds_.append(one)
 

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
-from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._nets._three_branch import ARCHITECTURES, ThreeBranch
 from sklearn_aeppt._nets._training import BalancedLoss
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt.attacks import MIMAttack
 
 K, T, STEP = 100, 100, 1e-4
@@ -104,7 +104,10 @@ def fitted_defense(seed, n):
     members, non_members = confident_vectors(n, rng), 0.7 * confident_vectors(n, rng) + 0.3 / K
     substitute = MIMAttack("substitute", max_epochs=5)
     defense = AEPPTClassifier(
-        Answers(np.arange(K)), step_size=STEP, substitute=substitute, random_state=seed
+        PrecomputedClassifier(np.arange(K)),
+        step_size=STEP,
+        substitute=substitute,
+        random_state=seed,
     )
     return defense.fit(members, non_members.astype(np.float32))
 

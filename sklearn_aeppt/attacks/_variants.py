@@ -158,7 +158,7 @@ def variant_features(repeats, label, rungs, labels_only):
     Parameters
     ----------
     repeats : float32 ndarray of shape (n, n_queries, K)
-        Answers to the record and to its variants.
+        Confidences for the record and to its variants.
     label : int ndarray of shape (n,)
     rungs : int ndarray of shape (n_queries - 1,)
         Which variants are summed up together, beside all of them.

@@ -13,8 +13,8 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._one_step import OneStep, as_fitted
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks._base import traits_of
 from sklearn_aeppt.attacks._query import View, check_membership, read_repeats, read_view
@@ -296,7 +296,9 @@ class AdversarialTrainingAttack(WrapperAttack):
         self.defense = defense
 
     def _learn(self, proba, label, is_member):
-        defense = copy(self.defense).set_params(estimator=Answers(np.arange(proba.shape[1])))
+        defense = copy(self.defense).set_params(
+            estimator=PrecomputedClassifier(np.arange(proba.shape[1]))
+        )
         self.defense_ = clone(defense).fit(proba[is_member], proba[~is_member])
         return slice_dict(proba=self.defense_.perturb(proba), label=label)
 

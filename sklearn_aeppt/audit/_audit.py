@@ -20,10 +20,10 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
-from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
 from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._members import check_two_sets
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
@@ -196,7 +196,7 @@ def audit(
                         slices=slices, memory=memory, verbose=verbose)  # fmt: skip
     check_ready(target)
     # equal confidences are no equal records
-    equal_count = not isinstance(target, Answers)
+    equal_count = not isinstance(target, PrecomputedClassifier)
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count)
     given = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
     rng = check_random_state(random_state)

@@ -10,8 +10,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
-from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._fitted import is_fitted
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._seeding import seed_alike
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import (
@@ -159,7 +159,7 @@ def shadow_template(target):
             return None
         params = target.get_params(deep=False)
         return type(target)(**{**params, "estimator": inner})
-    refittable = hasattr(target, "get_params") and not isinstance(target, Answers)
+    refittable = hasattr(target, "get_params") and not isinstance(target, PrecomputedClassifier)
     return clone(target) if refittable else None
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 
-from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._containers import as_native
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._record_numbers import are_numbers, as_numbers
 from sklearn_aeppt.attacks import BitFlips, GaussianNoise, NoiseLadder, query
 from sklearn_aeppt.attacks._augment import numeric_columns
@@ -58,7 +58,7 @@ class Views:
 
     def lacks(self, traits):
         """Return why the records or the target cannot give what an attack needs, or None."""
-        if isinstance(self.targets["shown"], Answers):
+        if isinstance(self.targets["shown"], PrecomputedClassifier):
             if traits.needs_records:
                 return "it reads the records, and only their confidences are here"
             if traits.needs_queries > 1 and traits.needs_variants:

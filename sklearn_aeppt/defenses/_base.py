@@ -28,7 +28,6 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
-from sklearn_aeppt._answers import Answers
 from sklearn_aeppt._ask import ask, ask_labels
 from sklearn_aeppt._compat import (
     check_feature_names,
@@ -41,6 +40,7 @@ from sklearn_aeppt._fitted import FittedInside, is_fitted
 from sklearn_aeppt._keyed_noise import SecretBytes, draw_key
 from sklearn_aeppt._members import draw_members, find_labels, split_by_mask, split_for_fitted
 from sklearn_aeppt._one_step import OneStep, is_twin_state
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._record_field import RecordField
 from sklearn_aeppt._simplex import check_proba
 from sklearn_aeppt._version import __version__
@@ -252,7 +252,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
     def _fit_draws(self, estimator, sides):
         self._grid = self._field = None
         X = [side.X for side in sides]
-        if not isinstance(estimator, Answers):
+        if not isinstance(estimator, PrecomputedClassifier):
             self._grid = RecordGrid().fit(*X)
             self._field = RecordField(self._key, self.n_draws).fit(estimator, *X)
         for side in sides:

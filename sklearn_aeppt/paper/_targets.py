@@ -15,7 +15,7 @@ from sklearn.metrics import balanced_accuracy_score, precision_score, recall_sco
 from sklearn.model_selection import train_test_split
 
 from sklearn_aeppt import AEPPTClassifier
-from sklearn_aeppt._answers import Answers
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._records import number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._slices import slice_dict
@@ -86,7 +86,7 @@ class Game:
         checkpoint = checkpoint_of(self.memory, dataset, n, n_classes, seed)
         made = remembered(self.memory, partial(target_answers, *game, checkpoint), game)()
         self.p, self.foreign, self.y, self.is_member = made
-        self.model = Answers(np.arange(self.p.shape[1]))
+        self.model = PrecomputedClassifier(np.arange(self.p.shape[1]))
         self.plain = query(self.model, self.p, self.y)
         self.known, self.scored = train_test_split(
             np.arange(len(self.y)), test_size=0.5, stratify=self.is_member, random_state=seed
