@@ -19,6 +19,7 @@ NEEDS = {
     "README.md": ["torch"],
     "auditing.md": ["distributed"],
     "deployment.md": ["skops"],
+    "other_models.md": ["torch"],
 }
 
 
