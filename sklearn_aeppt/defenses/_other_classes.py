@@ -13,7 +13,7 @@ from sklearn_aeppt._simplex import falling_order, shares
 RANKING_MAY_TELL = 0.02
 ENOUGH_TO_TELL = 500  # records on a side, for that figure to mean something
 MOST_TO_TELL = 2000
-N_CROSS_FITS = 2
+CROSS_FITTED = 8000  # records in all, over several cross-fits where there are few: one misses
 
 
 class Ranking:
@@ -78,10 +78,10 @@ OTHER_CLASSES: dict[str, type[Ranking] | type[Template]] = {
 def ranking_is_safe(members: Records, non_members: Records) -> bool:
     """Return whether a learned attack gets next to nothing from the ranking beyond the label.
 
-    Boosting, cross-fitted twice, that sees the label, whether it is right, and the place of each
-    class in the ranking, the true one's included, against one without the ranking. False also
-    where there are too few records to tell, or no class labels: what cannot be excluded is not
-    shown.
+    Boosting, cross-fitted several times, that sees the label, whether it is right, and the
+    place of each class in the ranking, the true one's included, against one without the
+    ranking. False also where there are too few records to tell, or no class labels: what cannot
+    be excluded is not shown.
 
     Parameters
     ----------
@@ -124,6 +124,6 @@ def ranking_is_safe(members: Records, non_members: Records) -> bool:
         score = cross_val_predict(attack, seen, is_member, cv=folds, method="decision_function")
         return roc_auc_score(is_member, score)
 
-    # one cross-fit misses by 0.01 or so with 1,500 records a side
-    gain = np.mean([auc(all_, seed) - auc(known, seed) for seed in range(N_CROSS_FITS)])
+    n_cross_fits = max(2, round(CROSS_FITTED / len(proba)))
+    gain = np.mean([auc(all_, seed) - auc(known, seed) for seed in range(n_cross_fits)])
     return bool(gain <= RANKING_MAY_TELL)
