@@ -27,7 +27,7 @@ from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt.attacks import MIMAttack, query
 
 KEY = b"a key of the tests, known to all"
-REQUESTS = {"is_member": True, "y_mem": None, "y_non": None}
+REQUESTS = {"is_member": True, "y_mem": None, "y_non": None, "sample_weight": None}
 
 
 @pytest.fixture
@@ -185,12 +185,12 @@ def test_is_member_is_routed_when_asked_for(overfit, aeppt):
     with sklearn.config_context(enable_metadata_routing=True):
         defense = aeppt(LogisticRegression()).set_fit_request(is_member=True)
         pipeline = make_pipeline(StandardScaler(), defense).fit(X, y, is_member=is_member)
-        assert clone(defense).get_metadata_routing().fit.requests == REQUESTS
+        assert clone(defense).get_metadata_routing()._self_request.fit.requests == REQUESTS
     assert pipeline[-1].estimator_.coef_.shape == (4, 20)
     fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     with sklearn.config_context(enable_metadata_routing=True):
         kept = clone(aeppt(fitted).set_fit_request(is_member=True))
-        assert kept.get_metadata_routing().fit.requests == REQUESTS
+        assert kept.get_metadata_routing()._self_request.fit.requests == REQUESTS
 
 
 # --- records and labels of any kind -------------------------------------------------------------
@@ -532,7 +532,7 @@ def test_bad_confidences_to_perturb(defended):
     for proba, message in (
         (np.full((2, 3), 1 / 3), "proba has 3 columns for 4 classes"),
         (np.full(4, 0.25), "shape"),
-        (np.zeros((0, 4)), "neither empty"),
+        (np.zeros((0, 3)), "neither empty"),
         (np.full((2, 4), 0.3), "do not sum to one"),
         (np.array([[1.0, 0, 0, np.nan]]), "NaN"),
     ):
