@@ -37,7 +37,7 @@ def test_demo_on_arrays(tmp_path, capsys):
     ("name", "content", "options", "message"),
     [
         ("none.csv", None, [], "no such file"),
-        ("words.txt", "a", [], "give .csv, .parquet or .npz"),
+        ("words.txt", "a", [], "give .csv, .tsv"),
         ("t.csv", "a,b\n1,2\n", ["--target", "c"], "has no column 'c': it has a, b"),
         ("t.csv", "a,b\n1,2\n", [], "give 40 records or more"),
     ],

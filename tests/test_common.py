@@ -21,6 +21,7 @@ from sklearn_aeppt.attacks import (
 )
 from sklearn_aeppt.defenses import (
     ModelStackingClassifier,
+    OutputDefense,
     RoundingClassifier,
     TemperatureClassifier,
     TopKClassifier,
@@ -107,14 +108,10 @@ def expected_failures(estimator):
         expected |= dict.fromkeys((*asking_twice, "check_fit_idempotent"), FRESH)
     if type(estimator).__name__.endswith("Attack"):
         expected["check_classifiers_classes"] = WORDS
-    if type(estimator).__name__ in WEIGHED_OTHERWISE:
+    if isinstance(estimator, OutputDefense):
         for kind in ("dense", "sparse"):
             expected[f"check_sample_weight_equivalence_on_{kind}_data"] = WEIGHTS
     return expected
-
-
-#: Those whose outputs on the check's few records show it.
-WEIGHED_OTHERWISE = {"AEPPTClassifier", "MemGuardClassifier", "TemperatureClassifier"}
 
 
 # how little a step does to four records is no reason to fail a check of the interface
