@@ -1,4 +1,6 @@
-"""Seeds and keys for the estimators inside an estimator."""
+"""Seeds and keys for the estimators inside an estimator; never for a fitted model inside."""
+
+from sklearn_aeppt._fitted import FittedInside, is_fitted
 
 
 def seed_unseeded(estimator, rng):
@@ -21,11 +23,23 @@ def reseed(estimator, rng):
     adversary's to know. A key of None gets one too, so that `rng` fixes the shadow models.
     """
     _set_seeds(estimator, _drawn(rng), keep=lambda value: False)
-    params = sorted(estimator.get_params(deep=True).items(), key=lambda item: item[0])
+    params = sorted(open_params(estimator).items(), key=lambda item: item[0])
     for name, value in params:
         if name.rpartition("__")[2] == "key" and isinstance(value, (bytes, type(None))):
             estimator.set_params(**{name: rng.bytes(32)})
     return estimator
+
+
+def open_params(estimator):
+    """Return the parameters, nested ones too, but for those of fitted models that are wrapped."""
+    params = estimator.get_params(deep=True)
+    closed = []
+    for name, value in params.items():
+        outer, _, last = name.rpartition("__")
+        around = params[outer] if outer else estimator
+        if last == "estimator" and isinstance(around, FittedInside) and is_fitted(value):
+            closed.append(f"{name}__")
+    return {name: value for name, value in params.items() if not name.startswith(tuple(closed))}
 
 
 def _drawn(rng):
@@ -36,7 +50,7 @@ def _set_seeds(estimator, draw, keep):
     # nested ones too; estimators without any (a pipeline, nearest neighbors) stay as they are
     seeded = sorted(
         key
-        for key, value in estimator.get_params(deep=True).items()
+        for key, value in open_params(estimator).items()
         if (key == "random_state" or key.endswith("__random_state")) and not keep(value)
     )
     estimator.set_params(**{key: int(draw()) for key in seeded})

@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks import (
     BitFlips,
     GapAttack,
@@ -89,6 +90,15 @@ def test_an_attack_does_not_write_into_the_model_that_it_is_given():
     with pytest.raises(ValueError, match=r"estimator__C=9.* would change a fitted model"):
         LiRAAttack(model).set_params(estimator__C=9.0)
     assert model.C == 1.0
+
+
+def test_seeds_are_not_written_into_a_fitted_model():
+    model = RandomForestClassifier(5).fit(X[M], y[M])
+    defense = EqualizedClassifier(model)
+    for one in (defense, make_pipeline(FunctionTransformer(), defense)):
+        reseed(one, np.random.RandomState(0))
+    assert model.random_state is None
+    assert defense.random_state is not None and defense.key is not None
 
 
 # ---- membership in words
