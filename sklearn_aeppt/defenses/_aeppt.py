@@ -99,7 +99,7 @@ class AEPPTClassifier(OutputDefense):
 
     See Also
     --------
-    EqualizedClassifier : Holds against attackers who retrain on defended outputs.
+    EqualizedClassifier : For attackers who retrain on defended outputs.
     sklearn_aeppt.attacks.MIMAttack : The networks of adversary and substitute.
     sklearn_aeppt.displays.IterationLossDisplay : The loss along the iterations.
 

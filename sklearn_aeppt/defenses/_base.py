@@ -92,7 +92,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn_aeppt.defenses import OutputDefense
+    >>> from sklearn_aeppt.defenses import OutputDefense, to_simplex
     >>> class MixedClassifier(OutputDefense):
     ...     def __init__(self, estimator, *, member_fraction=0.5, random_state=None):
     ...         self.estimator = estimator
@@ -100,7 +100,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
     ...         self.random_state = random_state
     ...
     ...     def _perturb_block(self, proba):
-    ...         return 0.5 * proba + 0.5 / proba.shape[1]
+    ...         mixed = 0.5 * proba + 0.5 / proba.shape[1]
+    ...         return to_simplex(proba, mixed, proba.argmax(axis=1))
     >>> X, y = load_iris(return_X_y=True)
     >>> model = LogisticRegression(max_iter=500).fit(X[::2], y[::2])
     >>> MixedClassifier(model).fit(X[::2], X[1::2]).perturb([[1.0, 0.0, 0.0]]).round(3)

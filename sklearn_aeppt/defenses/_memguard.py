@@ -84,7 +84,7 @@ class MemGuardClassifier(OutputDefense):
     See Also
     --------
     sklearn_aeppt.AEPPTClassifier : Signed gradient steps instead of phase I, no phase II.
-    sklearn_aeppt.EqualizedClassifier : Holds against attackers who retrain.
+    sklearn_aeppt.EqualizedClassifier : For attackers who retrain on defended outputs.
 
     References
     ----------

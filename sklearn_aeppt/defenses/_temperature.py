@@ -43,7 +43,7 @@ class TemperatureClassifier(OutputDefense):
     See Also
     --------
     RoundingClassifier : Coarser confidences instead of softer ones.
-    sklearn_aeppt.EqualizedClassifier : Holds against attackers who retrain.
+    sklearn_aeppt.EqualizedClassifier : For attackers who retrain on defended outputs.
 
     References
     ----------
