@@ -100,18 +100,18 @@ def test_is_at_chance_where_membership_is_random(attack, game):
 @pytest.mark.parametrize("attack", ATTACKS, ids=ids)
 def test_contract_of_an_estimator(attack, game):
     view, is_member = game
-    names = np.where(is_member, "yes", "no")
+    names = np.where(is_member, 1.0, -1.0)
     half = np.arange(len(view)) % 2 == 0
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     first, second = (clone(attack).fit(view[half], names[half]) for _ in range(2))
     np.testing.assert_array_equal(first.predict(view[~half]), second.predict(view[~half]))
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
-    assert list(first.classes_) == ["no", "yes"]
+    assert list(first.classes_) == [-1.0, 1.0]
     assert first.n_features_in_ == 3
     # asking changes nothing, and the answer can be had again
     score = first.decision_function(view[~half])
     np.testing.assert_array_equal(score, first.decision_function(view[~half]))
-    np.testing.assert_array_equal(first.predict(view[~half]) == "yes", score > 0)
+    np.testing.assert_array_equal(first.predict(view[~half]) == 1.0, score > 0)
 
 
 @pytest.mark.parametrize("attack", [*RECORD_ATTACKS, QuantileRegressionAttack()], ids=str)
