@@ -83,9 +83,6 @@ if torch is not None:
             substitute=MIMAttack("mim1", max_epochs=2),
             query_noise="fresh",
         ),
-        AEPPTClassifier(
-            LogisticRegression(), step_size="auto", substitute=quick, max_iter=3, key=KEY
-        ),
         MemGuardClassifier(LogisticRegression(), max_iter=3, defense_classifier=quick, key=KEY),
         NetworkClassifier(hidden_layer_sizes=(16,), lr=0.02, max_epochs=60, weight_decay=1e-4),
         DropoutClassifier(0.1, hidden_layer_sizes=(32,), lr=0.02, max_epochs=60),
@@ -94,6 +91,14 @@ if torch is not None:
         MIMAttack("mim0", max_epochs=10),
         MIMAttack("mim1", loss="l2", max_epochs=20),
     ]
+#: Minutes, for a step that is searched at each of a hundred fits.
+SLOW = []
+if torch is not None:
+    SLOW.append(
+        AEPPTClassifier(
+            LogisticRegression(), step_size="auto", substitute=quick, max_iter=3, key=KEY
+        )
+    )
 FRESH = "query_noise='fresh' answers anew each time, as the paper does; the check asks twice"
 
 
@@ -121,6 +126,15 @@ def test_sklearn_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+if SLOW:
+
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
+    @parametrize_with_checks(SLOW, expected_failed_checks=expected_failures)
+    def test_sklearn_checks_of_a_searched_step(estimator, check):
+        check(estimator)
+
+
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, *SLOW], ids=str)
 def test_is_a_classifier_to_sklearn(estimator):
     assert is_classifier(estimator)
