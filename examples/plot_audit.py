@@ -2,8 +2,8 @@
 Audit a model and two defenses
 ==============================
 
-How much membership information each attack extracts from a model's predictions, and how much of it
-remains behind a defense.
+How much each attack learns about membership from a model's predictions, and how much of it remains
+behind a defense.
 """
 
 # %%
@@ -17,7 +17,7 @@ from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.defenses import RoundingClassifier
 
-# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+# Without key=, each fit takes a new key from the operating system; this one reproduces the page.
 KEY = b"known to all who read this page"
 
 X, y = load_digits(return_X_y=True)

@@ -18,7 +18,7 @@ from sklearn_aeppt.datasets import make_purchase
 from sklearn_aeppt.displays import PerturbationDisplay
 from sklearn_aeppt.networks import NetworkClassifier
 
-# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+# Without key=, each fit takes a new key from the operating system; this one reproduces the page.
 KEY = b"known to all who read this page"
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -55,8 +55,8 @@ for name, view in {"undefended": query(net, X, y), "AEPPT": released}.items():
     print(f"{name}: attack accuracy {accuracy:.1f} %")
 
 # %%
-# A model fitted on a GPU also predicts on the CPU: when a file of it is loaded on a machine without
-# a GPU, or when its network is moved. Sums are accumulated in another order there, so the last
+# A model fitted on a GPU also predicts on the CPU, when its file is loaded on a machine without a
+# GPU or when its network is moved. Sums are accumulated in a different order there, so the last
 # digits of confidences differ; labels do not.
 defended.substitute_.module_.to("cpu")
 cpu = defended.perturb(query(net, X)["proba"][:500])

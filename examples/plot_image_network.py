@@ -18,7 +18,7 @@ from torch import nn
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt.displays import PerturbationDisplay
 
-# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+# Without key=, each fit takes a new key from the operating system; this one reproduces the page.
 KEY = b"known to all who read this page"
 
 device = "cuda" if torch.cuda.is_available() else "cpu"

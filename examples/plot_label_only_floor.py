@@ -16,7 +16,7 @@ from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import query
 from sklearn_aeppt.metrics import label_only_floor
 
-# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+# Without key=, each fit takes a new key from the operating system; this one reproduces the page.
 KEY = b"known to all who read this page"
 
 rng = np.random.default_rng(0)
@@ -35,9 +35,10 @@ print(f"label-only floor {100 * floor:.1f} %")
 
 # %%
 # Left: the label-only attack calls a record a member where its label is right, and succeeds this
-# often whatever is released besides the label. Middle: the confidences add information, since they
-# are higher for members. Right: the equalized defense removes it. The two distributions for right
-# labels then have the same shape; only the number of right labels differs, and that is the floor.
+# often no matter what is released besides the label. Middle: the confidences add information, since
+# they are higher for members. Right: the equalized defense removes it. The two distributions for
+# right labels then have the same shape; only the number of right labels differs, and that is the
+# floor.
 defended = EqualizedClassifier(model, key=KEY, random_state=0).fit(X, y, is_member=is_member)
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
 sides = {"members": is_member, "non-members": ~is_member}

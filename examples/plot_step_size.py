@@ -3,7 +3,7 @@ Choose AEPPT's step size by grid search
 =======================================
 
 The paper chooses the step at which the attack accuracy is as close to 50 % as possible. This
-example compares that rule with what it does not measure: an attacker who retrains. A pipeline on a
+example compares the rule with what it does not measure, an attacker who retrains. A pipeline on a
 pandas table is defended like any other model.
 """
 
@@ -27,7 +27,7 @@ from sklearn_aeppt.metrics import (
     perturbation_scorer,
 )
 
-# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+# Without key=, each fit takes a new key from the operating system; this one reproduces the page.
 KEY = b"known to all who read this page"
 
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)

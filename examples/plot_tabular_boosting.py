@@ -2,13 +2,13 @@
 Gradient boosting on a data frame
 =================================
 
-A pipeline on a pandas data frame is wrapped without changes: frames are passed to the model
-untouched, and the defended model takes the same columns.
+A pipeline on a pandas data frame is wrapped without changes: frames are passed to the model as they
+are, and the defended model takes the same columns.
 """
 
 # %%
-# Gradient boosting on 30 measured features of tumors. A third of the labels are wrong, as happens
-# in practice, so the model has something to memorize.
+# Gradient boosting on 30 measured features of tumors. About 30 % of the labels are flipped, so that
+# the model has something to memorize.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -19,7 +19,7 @@ from sklearn.preprocessing import RobustScaler
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.audit import audit
 
-# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+# Without key=, each fit takes a new key from the operating system; this one reproduces the page.
 KEY = b"known to all who read this page"
 
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
@@ -38,7 +38,7 @@ print(defended.feature_names_in_[:3])
 print((defended.predict(X) == model.predict(X)).all())
 
 # %%
-# What attackers who retrain on the outputs achieve.
+# The accuracy of attackers who retrain on the outputs.
 sides = X[is_member], y[is_member], X[~is_member], y[~is_member]
 targets = {"undefended": model, "equalized": defended}
 comparison = audit(targets, *sides, "quick", random_state=0)

@@ -6,7 +6,7 @@ Texts are one-dimensional records, so members and non-members go into one list, 
 """
 
 # %%
-# Short synthetic messages of two kinds, composed of a few phrases. A linear model on word n-grams
+# Short synthetic messages of two classes, composed of a few phrases. A linear model on word n-grams
 # memorizes them.
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.attacks import query
 
-# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+# Without key=, each fit takes a new key from the operating system; this one reproduces the page.
 KEY = b"known to all who read this page"
 
 rng = np.random.default_rng(0)

@@ -2,8 +2,8 @@
 Two defenses of one model
 =========================
 
-AEPPT fools an attack trained on undefended outputs. The equalized defense leaves even an attack
-that is retrained on the defended outputs with nothing but the label.
+AEPPT fools an attack that was trained on undefended outputs. Behind the equalized defense, even an
+attack that is retrained on the defended outputs learns little beyond what the label reveals.
 """
 
 # %%
@@ -20,7 +20,7 @@ from sklearn_aeppt.attacks import GradientBoostingAttack, query
 from sklearn_aeppt.displays import MembershipRocDisplay
 from sklearn_aeppt.metrics import label_only_floor, perturbation_size
 
-# Left out, the key is a new one from the operating system: this one makes the page's figures again.
+# Without key=, each fit takes a new key from the operating system; this one reproduces the page.
 KEY = b"known to all who read this page"
 
 X, y = load_digits(return_X_y=True)

@@ -2,14 +2,14 @@
 Serve a protected model over HTTP
 =================================
 
-The first half is a service to copy: it answers with what the defense shows, and nothing else of
-the model is reachable, in errors and logs neither. The second half is an adversary, who asks it
-through its socket. Run as ``python examples/serve_over_http.py``, it serves a protected and an
-undefended model, asks both from eight clients at once, attacks them as black boxes, and prints
-what an attacker gets and what the defense costs. What else a deployment needs (TLS, limits for
-each caller) stands on the deployment page.
+The first half is a service to copy: it returns the defended outputs, and nothing else about the
+model can be reached, not even through errors or logs. The second half is an adversary, who queries
+the service through its socket. Run as ``python examples/serve_over_http.py``, the script serves a
+protected and an undefended model, queries both from eight clients at once, attacks them as black
+boxes, and prints what an attacker gains and what the defense costs. The deployment page describes
+what else a deployment needs (TLS, limits for each caller).
 
-Needs the extra ``serve``.
+Requires the extra ``serve``.
 """
 
 import asyncio
@@ -41,12 +41,12 @@ from sklearn_aeppt.audit import audit
 # -----------
 
 MAX_BYTES, MAX_ROWS = 1 << 20, 256  # of one request
-MAX_CONNECTIONS, MAX_BUSY = 64, 16  # open at once; asking the model at once
+MAX_CONNECTIONS, MAX_BUSY = 64, 16  # open at once; in the model at once
 READ_SECONDS, ANSWER_SECONDS = 10, 30  # for a body to arrive, for the model to answer
 IDLE_SECONDS, CONNECTION_SECONDS = 5, 60  # between requests, for a connection as a whole
-SHUTDOWN_SECONDS = 5  # for requests that are under way
+SHUTDOWN_SECONDS = 5  # for requests in progress
 
-# All that a caller is told of an error. The text of an exception may hold figures that the
+# All that a caller is told about an error. The text of an exception may hold figures that the
 # defense hides: it is neither sent nor logged.
 ERRORS = {
     400: 'The body must be {"records": [[number, ...], ...]}, all rows alike, all numbers finite.',
@@ -54,9 +54,9 @@ ERRORS = {
     408: "The body did not arrive in time.",
     413: f"A request has at most {MAX_BYTES} bytes and {MAX_ROWS} records.",
     415: "Send application/json.",
-    422: "The model refuses these records: their number of features, or a value.",
+    422: "The model rejects these records: wrong number of features, or an invalid value.",
     500: "The model failed.",
-    503: "Busy: ask again later.",
+    503: "Busy: try again later.",
 }
 log = logging.getLogger("serve")
 
@@ -84,12 +84,12 @@ def read_records(body):
 
 
 def answer(model, body):
-    """Return what the model shows of the records in a body, as JSON."""
+    """Return the model's outputs for the records in a body, as JSON."""
     X = read_records(body)
     status = 422
     try:
         proba = model.predict_proba(X)
-        status = 500  # from here on the records are not to blame
+        status = 500  # from here on, an error is not the records' fault
         shown = {"classes": model.classes_.tolist(), "proba": proba.tolist()}
         return json.dumps(shown, allow_nan=False)
     except BaseException as error:  # a SystemExit would end the server
@@ -125,12 +125,12 @@ async def read_body(request):
     body, size = bytearray(), 0
     try:
         async with asyncio.timeout(READ_SECONDS):
-            async for part in request.stream():  # counted: what a client says of it may be a lie
+            async for part in request.stream():  # counted, since a client may misstate the length
                 size += len(part)
                 if size <= MAX_BYTES:
                     body += part
                 elif size > 16 * MAX_BYTES:
-                    break  # up to here it is read, and dropped, so that the client sees the answer
+                    break  # until here it is read and dropped, so that the client gets the response
     except TimeoutError:
         raise RequestError(408) from None
     if size > MAX_BYTES:
@@ -142,9 +142,9 @@ async def read_body(request):
 
 
 def make_app(model, api_key=None):
-    """Return a service of one question, confidences of records, and ``GET /health``."""
+    """Return a service with two endpoints, ``POST /predict_proba`` and ``GET /health``."""
     if api_key is not None and len(api_key) < 16:
-        raise ValueError("api_key has fewer than 16 characters: take secrets.token_urlsafe().")
+        raise ValueError("api_key has fewer than 16 characters: use secrets.token_urlsafe().")
     expected = None if api_key is None else f"Bearer {api_key}".encode()
     slots = threading.Semaphore(MAX_BUSY)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -174,7 +174,7 @@ def make_app(model, api_key=None):
 
 
 class LimitedConnection(H11Protocol):
-    """A connection with an end: uvicorn itself waits for ever for a head, or for a slow reader."""
+    """A connection with a time limit: uvicorn waits forever for a header or a slow reader."""
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -213,7 +213,7 @@ def make_server(model, api_key=None, port=0):
 
 
 class Service:
-    """A service in a thread of its own, on a free port; a context manager."""
+    """A service in its own thread, on a free port; a context manager."""
 
     def __init__(self, model, api_key=None):
         self.server = make_server(model, api_key)
@@ -234,7 +234,7 @@ class Service:
 
 
 class RemoteModel:
-    """What an adversary has: an address. To the audit it is a classifier like any other."""
+    """What an adversary has: an address. For the audit it is a classifier like any other."""
 
     def __init__(self, port, api_key=None):
         self.port = port
@@ -243,7 +243,7 @@ class RemoteModel:
             self.headers["Authorization"] = f"Bearer {api_key}"
 
     def ask(self, X):
-        """Return the answer of the service to some records, at most MAX_ROWS at once."""
+        """Return the service's response for records, sent at most MAX_ROWS at a time."""
         proba = []
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             for i in range(0, len(X), MAX_ROWS):
@@ -262,7 +262,7 @@ class RemoteModel:
         return np.array(self.ask(np.zeros((1, 64)))["classes"])
 
     def predict_proba(self, X):
-        """Return the confidences that the service shows."""
+        """Return the confidences that the service releases."""
         return np.array(self.ask(X)["proba"])
 
     def predict(self, X):
@@ -290,7 +290,7 @@ def load(remote, X, n_clients=8, n_requests=25):
 
 
 def main():
-    """Serve, ask, attack, print."""
+    """Serve, query, attack, print."""
     X, y = load_digits(return_X_y=True)
     mem, non = slice(0, 900), slice(900, None)
     model = RandomForestClassifier(random_state=0).fit(X[mem], y[mem])

@@ -12,56 +12,62 @@ from sklearn_aeppt._version import __version__
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status.
 
-    0: fine; 1: the risk is above the limit; 2: bad input; 3: an error of the program itself.
+    0: success; 1: the leakage is above the limit; 2: invalid input; 3: an internal error.
     """
     parser = argparse.ArgumentParser(
         prog="sklearn-aeppt",
-        description="Confidences that do not give away whose records trained a classifier.",
+        description="Audit a classifier for membership leakage and protect its confidence scores.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
-    demo = commands.add_parser("demo", help="attack a model, protect it, compare")
-    demo.add_argument("--data", metavar="FILE", help=".npz (X, y), .csv or .parquet of your own")
+    demo = commands.add_parser("demo", help="attack a model, protect it, and compare")
+    demo.add_argument("--data", metavar="FILE", help="your own data: .npz (X, y), .csv or .parquet")
     demo.add_argument(
         "--target", metavar="COLUMN", help="column of the class labels (default: last)"
     )
-    demo.add_argument("--out", default="aeppt_demo.png", metavar="PNG", help="picture to write")
+    demo.add_argument("--out", default="aeppt_demo.png", metavar="PNG", help="figure to write")
     demo.add_argument("--seed", type=int, default=0)
 
     experiment = commands.add_parser(
-        "experiment", help="run a table or figure of the paper, or 'list' them"
+        "experiment", help="reproduce a table or figure of the paper, or 'list' them"
     )
-    experiment.add_argument("name", nargs="+", metavar="NAME", help="list, NAME or run NAME")
+    experiment.add_argument("name", nargs="+", metavar="NAME", help="'list', NAME or 'run NAME'")
     experiment.add_argument("--scale", choices=["smoke", "paper"], default="paper")
     experiment.add_argument("--seed", type=int, default=0)
-    experiment.add_argument("--data", metavar="FOLDER", help="where the data sets are kept")
+    experiment.add_argument("--data", metavar="FOLDER", help="folder of the data sets")
     experiment.add_argument("--dataset", metavar="NAME", help="cifar100, purchase100, ...")
-    experiment.add_argument("--members", type=int, metavar="N", help="how many")
-    experiment.add_argument("--seeds", type=int, metavar="N", help="how many")
+    experiment.add_argument("--members", type=int, metavar="N", help="number of members")
+    experiment.add_argument("--seeds", type=int, metavar="N", help="number of seeds")
     experiment.add_argument("--out", default="results", metavar="FOLDER")
 
-    audit = commands.add_parser("audit", help="attack a model, write a report")
+    audit = commands.add_parser("audit", help="attack a model and write a report")
     protect = commands.add_parser("protect", help="wrap a model in EqualizedClassifier and save it")
     for command in (audit, protect):
         command.add_argument(
-            "--members", required=True, metavar="FILE", help="its training records"
+            "--members", required=True, metavar="FILE", help="the model's training records"
         )
         command.add_argument(
-            "--non-members", required=True, metavar="FILE", help="records that it never saw"
+            "--non-members",
+            required=True,
+            metavar="FILE",
+            help="records that the model has never seen",
         )
-        command.add_argument("--target", metavar="COLUMN", help="the class labels (default: last)")
+        command.add_argument(
+            "--target", metavar="COLUMN", help="column of the labels (default: last)"
+        )
         command.add_argument(
             "--trust",
             action="store_true",
-            help="load pickle and joblib files too: that runs code in them, so know their maker",
+            help="also load pickle and joblib files, which execute any code that they contain: "
+            "load files from trusted sources only",
         )
         command.add_argument("--seed", type=int, default=None)
     audit.add_argument(
         "--model",
         metavar="FILE",
-        help="a .skops file; without it the tables hold the confidences of a model served "
-        "elsewhere, a column a class",
+        help="a .skops file; without it, the tables hold the confidences of a model that is served "
+        "elsewhere, one column per class",
     )
     audit.add_argument("--attacks", choices=["quick", "standard", "full"], default="standard")
     audit.add_argument("--out", metavar="FILE", help="report to write (.html or .json)")
@@ -70,11 +76,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--fail-above",
         type=float,
         metavar="EXCESS",
-        help="exit with 1 if an attack is certainly more than EXCESS above the labels (0.02: two "
-        "points; 95 %% confidence for all attacks together)",
+        help="exit with status 1 if an attack exceeds the label-only floor by more than EXCESS "
+        "(0.02: two points) at 95 %% confidence for all attacks together",
     )
-    audit.add_argument("--cache", metavar="FOLDER", help="finished attacks, to go on from")
-    audit.add_argument("--jobs", type=int, default=None, help="attacks run at once")
+    audit.add_argument(
+        "--cache", metavar="FOLDER", help="store finished attacks and resume from them"
+    )
+    audit.add_argument("--jobs", type=int, default=None, help="number of attacks run in parallel")
     protect.add_argument("--model", required=True, metavar="FILE", help="a .skops file")
     protect.add_argument("--out", required=True, metavar="FILE", help=".skops file to write")
 
@@ -91,12 +99,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:  # no input of theirs: a fault of ours, with all that helps to find it
         traceback.print_exc()
         print(
-            "sklearn-aeppt: this is an error of the program; please report the lines above.",
+            "sklearn-aeppt: this is an internal error; please report the lines above.",
             file=sys.stderr,
         )
         return 3
     except KeyboardInterrupt:
-        print("sklearn-aeppt: stopped; --cache keeps what is finished", file=sys.stderr)
+        print("sklearn-aeppt: interrupted; --cache keeps finished attacks", file=sys.stderr)
         return 130
 
 
@@ -116,9 +124,9 @@ def _audit(args):
         return 0
     above = report.excess_at_least > args.fail_above
     print(
-        f"{'FAIL' if above else 'PASS'}: the strongest attack exceeds the labels by at least "
-        f"{100 * report.excess_at_least:.1f} points (95 % confidence, {len(report.ran)} attacks "
-        f"together); the limit is {100 * args.fail_above:.1f}.",
+        f"{'FAIL' if above else 'PASS'}: lower bound on the largest excess of an attack over the "
+        f"label-only floor: {100 * report.excess_at_least:.1f} points (95 % confidence for all "
+        f"{len(report.ran)} attacks together); the limit is {100 * args.fail_above:.1f}.",
         file=sys.stderr,
     )
     return int(above)
@@ -155,7 +163,7 @@ def check_out(path, endings):
         raise ValueError(f"--out {path}: give a file that ends in {' or '.join(endings)}.")
     folder = Path(path).parent
     if not folder.is_dir():
-        raise ValueError(f"--out {path}: there is no folder {folder}; make it first.")
+        raise ValueError(f"--out {path}: there is no folder {folder}; create it first.")
 
 
 def _protect(args):
@@ -170,8 +178,8 @@ def _protect(args):
     with writing(args.out, private=True) as file:
         import_skops().dump(defended, file)
     print(
-        f"{args.out}: the model behind EqualizedClassifier, readable by you only. It holds the key "
-        "and the undefended model: keep it as secret as both, and serve its predict_proba only."
+        f"{args.out}: the model wrapped in EqualizedClassifier, readable by you only. It holds the "
+        "key and the undefended model: keep it as secret as both, and serve only its predict_proba."
     )
     return 0
 

@@ -20,8 +20,8 @@ from sklearn_aeppt.attacks import GradientBoostingAttack, query
 from sklearn_aeppt.metrics import clopper_pearson, label_only_floor, perturbation_size
 
 ABOUT_AEPPT = (
-    "AEPPT stops an attacker who trained on undefended answers; the second row is one who trains",
-    "on the defended ones: EqualizedClassifier is made against them.",
+    "AEPPT stops an attack that was trained on undefended outputs. The attack in the second row is",
+    "retrained on the defended outputs; EqualizedClassifier is designed to stop it.",
 )
 NO_TORCH = "AEPPT and its networks need torch and skorch: pip install 'sklearn-aeppt[torch]'."
 
@@ -36,7 +36,7 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
     target : str or None
         Column of the class labels in a table; None takes the last one.
     out : path-like
-        The picture to write.
+        The figure to write.
     seed : int
     """
     name = "digits" if data is None else Path(data).name
@@ -48,7 +48,7 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
     with tqdm(total=6, unit="step", desc="training the model") as bar:
         model = overfit_model(X, seed).fit(take(mem), y[mem])
         bar.update()
-        bar.set_description("protecting it")
+        bar.set_description("protecting the model")
         aeppt, attack = paper_parts(model, seed)
         equalized = EqualizedClassifier(model, random_state=seed)
         equalized.fit(take(mem), take(non), y_mem=y[mem], y_non=y[non])
@@ -83,15 +83,15 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
     rows = [
         ("", *views),
         (
-            "attack accuracy, trained on undefended answers",
+            "attack accuracy, trained on undefended outputs",
             *(percent(*hits["undefended", shown]) for shown in views),
         ),
         (
-            "attack accuracy, retrained on what is shown",
+            "attack accuracy, retrained on the released outputs",
             *(percent(*hits[shown, shown]) for shown in views),
         ),
         (
-            "label-only floor, which no defense of confidences can beat",
+            "label-only floor, which no defense of confidences can lower",
             *[f"{floor:.1%}"] * len(views),
         ),
         ("labels kept", *(f"{share:.1%}" for share in kept)),
@@ -106,12 +106,12 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
     lines = [
         f"{name}: {len(mem)} members, {len(non)} non-members, {len(model.classes_)} classes, "
         f"train accuracy {accuracy[0]:.1%}, test accuracy {accuracy[1]:.1%}"
-        + (f" ({dropped} records of classes with fewer than 4 left out)" if dropped else ""),
-        f"the attack: {adversary}",
+        + (f" ({dropped} records in classes of fewer than 4 left out)" if dropped else ""),
+        f"attack: {adversary}",
         "",
         *(f"{label:60}" + "".join(f"{cell:>22}" for cell in cells) for label, *cells in rows),
         "",
-        "In brackets: 95 % Clopper-Pearson intervals.",
+        "Brackets: 95 % Clopper-Pearson intervals.",
         *closing,
         draw(out, views, member, hits, floor, adversary),
     ]
@@ -159,11 +159,11 @@ def drop_rare_classes(X, y):
 
 
 def draw(out, views, member, hits, floor, adversary):
-    """Draw what the adversary sees and how well he does; return a line about it."""
+    """Draw what the adversary sees and how accurate they are; return a line about the figure."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return "No picture: install sklearn-aeppt[plots] for it."
+        return "No figure: drawing it needs sklearn-aeppt[plots]."
     figure = Figure(figsize=(15, 3.6), layout="constrained")
     *shown, right = figure.subplots(1, len(views) + 1, width_ratios=[*(1 for _ in views), 1.3])
     for axis, (name, view) in zip(shown, views.items()):
@@ -173,7 +173,7 @@ def draw(out, views, member, hits, floor, adversary):
             (~member, "non-members", "#D55E00"),
         ):
             axis.ecdf(top[side], label=label, color=color)
-        axis.set(title=name, xlabel="largest confidence shown", xlim=(0, 1.02))
+        axis.set(title=name, xlabel="largest released confidence", xlim=(0, 1.02))
     shown[0].set_ylabel("share of records at or below")
     shown[0].legend(loc="upper left")
     bars = {
@@ -189,10 +189,10 @@ def draw(out, views, member, hits, floor, adversary):
         right.bar(x, share, color="#56B4E9", width=0.6)
         right.errorbar(x, share, [[share - low], [high - share]], color="black", capsize=4)
     right.axhline(floor, color="#D55E00", label=f"label-only floor, {floor:.1%}")
-    right.axhline(0.5, color="gray", linestyle=":", label="guessing")
+    right.axhline(0.5, color="gray", linestyle=":", label="random guessing")
     right.set(title=f"accuracy of {adversary}", ylim=(0.3, 1), xticks=range(len(bars)))
     right.set_xticklabels(bars)
     right.legend(loc="upper right")
     with writing(out) as file:
         figure.savefig(file, format=Path(out).suffix[1:] or None, dpi=120)
-    return f"Picture: {out}"
+    return f"Figure: {out}"
