@@ -112,6 +112,7 @@ def test_law_the_same_key_gives_the_same_answer(defenses, p):
     np.testing.assert_array_equal(twin.perturb(p, p), defenses[k].perturb(p, p))
 
 
+@pytest.mark.slow
 def test_law_chunks_change_nothing_at_scale():
     defense = fitted(100, step_size=1e-4)
     p = np.random.default_rng(1).dirichlet(np.full(100, 0.02), 3000).astype(np.float32)

@@ -36,6 +36,7 @@ def play(X, y, n, epochs, seed, labels):
     return before, after, perturbation_size(view["proba"], shown["proba"])
 
 
+@pytest.mark.slow
 def test_location30(location30):
     before, after, size = play(*location30, n=2500, epochs=200, seed=0, labels=False)
     assert before > 0.78
@@ -43,6 +44,7 @@ def test_location30(location30):
     assert size <= 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
 def test_walmart37(walmart37):
     before, after, _ = play(*walmart37, n=3000, epochs=60, seed=0, labels=True)
@@ -50,6 +52,7 @@ def test_walmart37(walmart37):
     assert after <= 0.53
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
 def test_records_attacks_find_what_the_loss_cannot(location30):
     """With 16 shadow models, at least twice the loss threshold's TPR at 1 % FPR."""
