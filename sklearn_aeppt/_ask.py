@@ -67,7 +67,7 @@ def several_outputs(target):
     """Return the error about a target that gives a record several labels at once."""
     return ValueError(
         f"{type(target).__name__} is a multilabel or multioutput model, which gives a record "
-        "several labels: take one classifier for each of its outputs."
+        "several labels: use one classifier per output."
     )
 
 

@@ -51,8 +51,8 @@ def load_model(path, *, trust=False):
     if path.suffix != ".skops":
         if not trust:
             raise ValueError(
-                f"{path} is no .skops file, and loading pickle or joblib files runs code that is "
-                "in them: save the model with skops, or add --trust if you know who made it."
+                f"{path} is not a .skops file, and loading pickle or joblib files executes any "
+                "code in them: save the model with skops, or add --trust if you trust its source."
             )
         with clear_errors(path):
             return joblib.load(path)
@@ -62,8 +62,8 @@ def load_model(path, *, trust=False):
     foreign = sorted(set(unknown) - KNOWN_TYPES)
     if foreign and not trust:
         raise ValueError(
-            f"{path} holds types that could run code, {', '.join(foreign[:3])}: add --trust if you "
-            "know who made it."
+            f"{path} holds types that could run code, {', '.join(foreign[:3])}: add --trust if "
+            "you trust its source."
         )
     with clear_errors(path):
         return skops_io.load(path, trusted=unknown)
@@ -104,6 +104,6 @@ def clear_errors(path):
     except Exception as error:  # a changed tree of objects fails in any way
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise ValueError(
-            f"{path} cannot be loaded, it is damaged or was changed ({reason}): save the model "
-            "again."
+            f"{path} cannot be loaded: it is damaged or was modified ({reason}). Save the "
+            "model again."
         ) from error

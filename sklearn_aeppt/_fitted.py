@@ -52,7 +52,7 @@ class FittedInside:
         if nested and is_fitted(inner):
             raise ValueError(
                 f"{nested[0]}={params[nested[0]]!r} would change a fitted model, "
-                f"{type(inner).__name__}, that is wrapped as it is: wrap an unfitted one, "
+                f"{type(inner).__name__}, which is wrapped as it is: wrap an unfitted one, "
                 f"{type(self).__name__}(estimator=clone(model)), or change and fit the model "
                 "before it is wrapped."
             )

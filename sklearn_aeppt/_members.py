@@ -52,8 +52,8 @@ def split_by_mask(X, y, is_member, name):
     X, y, _ = indexable(X, y, is_member)
     if is_member.all() or not is_member.any():
         raise ValueError(
-            f"{name} must name members and leave non-members, got {is_member.sum()} members out of "
-            f"n_samples={len(is_member)}: the defense is fitted on both."
+            f"{name} must mark some records as members and others not, got {is_member.sum()} "
+            f"members out of n_samples={len(is_member)}: the defense is fitted on both."
         )
     return tuple(
         Records(_safe_indexing(X, rows), None if y is None else _safe_indexing(y, rows))
@@ -77,8 +77,8 @@ def check_two_sets(X_mem, X_non):
     if columns[0] != columns[1]:
         differing = sorted(set(map(str, columns[0])) ^ set(map(str, columns[1])))[:5]
         raise ValueError(
-            f"X_mem and X_non have different columns or another order of them ({differing}): give "
-            "both sides the same columns, as in X_non[X_mem.columns]."
+            f"X_mem and X_non have different columns, or the same in another order ({differing}): "
+            "give both sides the same columns, as in X_non[X_mem.columns]."
         )
     return Records(X_mem), Records(X_non)
 

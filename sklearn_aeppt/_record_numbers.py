@@ -89,8 +89,8 @@ def must_be_numbers(X):
         numbers = as_numbers(X.apply(pd.to_numeric, errors="coerce"))
     if numbers is None:
         raise ValueError(
-            f"X is a {type(X).__name__} that holds no numbers, as the records did that the defense "
-            "was fitted on: give records of the same kind."
+            f"X is a {type(X).__name__} that holds no numbers, but the defense was fitted on "
+            "records that do: give records of the same kind."
         )
     return numbers
 

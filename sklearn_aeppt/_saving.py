@@ -76,7 +76,7 @@ def private_folder(path):
     except PermissionError as error:
         raise PermissionError(
             error.errno,
-            "belongs to another user, who could read or replace what is kept there: choose a "
+            "belongs to another user, who could read or replace its files: choose a "
             "folder of your own",
             str(path),
         ) from error
@@ -106,15 +106,17 @@ def read_arrays(path, fits):
                 if dtype.hasobject or not fit(shape, dtype):
                     raise ValueError(f"{name} has shape {shape} and type {dtype}")
                 if size != dtype.itemsize * int(np.prod(shape, dtype=object)):
-                    raise ValueError(f"{name} is not as long as its shape {shape} says")
+                    raise ValueError(
+                        f"{name} does not have the size that its shape {shape} requires"
+                    )
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in fits}
     except KeyError as error:
         raise ValueError(
-            f"{path} holds {found} and not {', '.join(fits)}: it is not what it should be."
+            f"{path} holds {found} instead of {', '.join(fits)}: it is not the expected file."
         ) from error
     except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, zlib.error) as error:
-        raise ValueError(f"{path} is damaged, or not what it should be: {error}.") from error
+        raise ValueError(f"{path} is damaged or not the expected file: {error}.") from error
 
 
 def read_records(path):

@@ -35,7 +35,7 @@ def check_proba(proba, *, source, n_classes=None, sums=True):
     if off > 1e-3:
         raise ValueError(
             f"{source} has rows that do not sum to one (off by up to {off:.3g}): "
-            "divide each row by its sum if they are unnormalized scores, percents by 100."
+            "divide each row by its sum if they are unnormalized scores, percentages by 100."
         )
     return proba
 

@@ -51,7 +51,7 @@ class PlainSliceDict(dict):
         if isinstance(key, str):
             return super().__getitem__(key)
         if isinstance(key, int):
-            raise ValueError(f"key={key}: one record is a slice, [{key}:{key + 1}].")
+            raise ValueError(f"key={key}: select one record with a slice, [{key}:{key + 1}].")
         return type(self)(**{name: array[key] for name, array in self.items()})
 
     def __setitem__(self, name, array):

@@ -158,8 +158,8 @@ def name_classes(columns, *labels):
     lacking = sorted(set(known) - set(names))
     if lacking:
         raise ValueError(
-            f"The columns {_some(columns)} hold no confidences of the class(es) "
-            f"{_some(lacking)}: name each column after its class, as it stands among the "
+            f"The columns {_some(columns)} hold no confidences for the class(es) "
+            f"{_some(lacking)}: name each column after its class, exactly as in the "
             "labels, and name the column of the labels with --target."
         )
     kind = type(next(iter(values.values())))

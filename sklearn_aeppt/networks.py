@@ -310,8 +310,8 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
     def _check_width(self, X):
         if self.architecture == "alexnet" and X.shape[1] != np.prod(IMAGE):
             raise ValueError(
-                f"architecture='alexnet' takes images of shape {IMAGE}, {np.prod(IMAGE)} pixels a "
-                f"row, got {X.shape[1]} feature(s): use architecture='fully_connected'."
+                f"architecture='alexnet' takes images of shape {IMAGE}, {np.prod(IMAGE)} pixels "
+                f"per row, got {X.shape[1]} feature(s): use architecture='fully_connected'."
             )
 
 
@@ -368,7 +368,7 @@ class _Resume(skorch.callbacks.Callback):
         content = self.file.read_bytes()
         if not ZIP_START.startswith(content[:4]):  # an empty file is a damaged one
             raise ValueError(
-                f"checkpoint={self.file}: the file of that name is no checkpoint. Delete it or "
+                f"checkpoint={self.file}: this file is not a checkpoint. Delete it or "
                 "choose another name."
             )
         try:
@@ -378,7 +378,7 @@ class _Resume(skorch.callbacks.Callback):
         except Exception as error:  # a damaged archive fails in torch in any way
             reason = str(error).partition("\n")[0]
             warnings.warn(
-                f"checkpoint={self.file} is damaged ({reason}): the training starts anew.",
+                f"checkpoint={self.file} is damaged ({reason}): training starts over.",
                 stacklevel=2,
             )
             return None

@@ -66,7 +66,7 @@ class Bare:
 
 WRONG = [
     (Logits, "not negative: give probabilities, not logits"),
-    (Percent, "do not sum to one .* percents by 100"),
+    (Percent, "do not sum to one .* percentages by 100"),
     (Extra, "has 4 columns for 3 classes"),
     (Missing, "has 2 columns for 3 classes"),
     (NotANumber, "contains NaN or infinity"),

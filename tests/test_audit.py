@@ -63,7 +63,7 @@ def test_what_labels_give_away_is_not_blamed_on_confidences(sides):
     model, *records = sides
     report = audit(model, *records, "quick", random_state=0)
     assert [row["attack"] for row in report.results if row["labels_only"]] == ["label only (gap)"]
-    varied = {**report.strongest, "attack": "labels of varied records", "labels_only": True}
+    varied = {**report.strongest, "attack": "label only, perturbed inputs", "labels_only": True}
     rows = [*report.results, varied]
     assert replace(report, results=rows).leakage == "labels"
     assert "nothing shows that the confidences add" in replace(report, results=rows).verdict
@@ -94,13 +94,13 @@ def test_standard_suite_of_a_defense_tells_adaptive_attackers_from_others(sides,
     ).fit(records[0], records[2])
     report = audit(defense, *records, "standard", random_state=0)
     names = {row["attack"]: row for row in report.results}
-    assert not names["network, not retrained"]["adaptive"]
-    assert names["defense copied"]["adaptive"]
-    assert "averaging of repeated queries" in names and "labels of varied records" in names
-    assert {"equal answers counted", "answers to slightly varied records"} <= set(names)
-    assert all(names[name]["adaptive"] for name in names if "answers" in name)
-    assert names["labels of slightly varied records"]["labels_only"]
-    assert not names["answers to slightly varied records"]["labels_only"]
+    assert not names["network, non-adaptive"]["adaptive"]
+    assert names["adversarial training"]["adaptive"]
+    assert "averaging over repeated queries" in names and "label only, perturbed inputs" in names
+    assert {"counts of equal outputs", "outputs for slightly perturbed inputs"} <= set(names)
+    assert all(names[name]["adaptive"] for name in names if "outputs" in name)
+    assert names["labels of slightly perturbed inputs"]["labels_only"]
+    assert not names["outputs for slightly perturbed inputs"]["labels_only"]
     assert report.strongest["adaptive"] and report.defended
     assert all(row["tpr_at_0.01_fpr"] is None for row in report.results)  # 150 non-members are few
 
@@ -111,10 +111,10 @@ def test_standard_suite_finds_draws_keyed_by_the_answer(sides):
     key = b"known to the defender alone"
     defense = AnswerKeyedEqualizedClassifier(model, cost="l1", key=key, random_state=0)
     report = audit(defense.fit(X, X_non, y_mem=y, y_non=y_non), *records, random_state=0)
-    assert report.strongest["attack"] == "answers to slightly varied records"
+    assert report.strongest["attack"] == "outputs for slightly perturbed inputs"
     auc = {row["attack"]: row["auc"] for row in report.ran}
-    for blind in ("boosting", "labels of slightly varied records"):
-        assert auc[blind] + 0.1 < auc["answers to slightly varied records"]
+    for blind in ("boosting", "labels of slightly perturbed inputs"):
+        assert auc[blind] + 0.1 < auc["outputs for slightly perturbed inputs"]
 
 
 def test_records_are_varied_as_far_as_the_target_takes_it():
@@ -130,7 +130,7 @@ def test_records_are_varied_as_far_as_the_target_takes_it():
         assert ladder(X) is None
     y = rng.integers(2, size=80)
     coded = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(bits, y)
-    with pytest.warns(UserWarning, match="refuses some.*GaussianNoise.*unknown categories"):
+    with pytest.warns(UserWarning, match="rejects some.*GaussianNoise.*unknown categories"):
         steps = accepted(coded, bits, ladder(bits))
     assert steps == [BitFlips(n_flips=1), BitFlips(n_flips=2)]
     assert accepted(LogisticRegression().fit(bits, y), bits, ladder(bits)) == list(ladder(bits))
@@ -142,20 +142,20 @@ def test_answers_made_elsewhere_have_no_variants(sides):
     report = audit(
         PrecomputedClassifier(model.classes_), shown[0], y, shown[1], y_non, random_state=0
     )
-    assert "equal answers counted" in {row["attack"] for row in report.ran}
-    varied = [row for row in report.results if "varied" in row["attack"]]
-    assert len(varied) == 3 and all("no model to ask" in row["not_run"] for row in varied)
+    assert "counts of equal outputs" in {row["attack"] for row in report.ran}
+    varied = [row for row in report.results if "perturbed" in row["attack"]]
+    assert len(varied) == 3 and all("no model to query" in row["not_run"] for row in varied)
 
 
 HANDED_IN = {
     "label only (gap)": GapAttack(),
-    "labels of varied records": LabelOnlyAttack(n_queries=20),
-    "answers to slightly varied records": VariantsAttack(),
-    "labels of slightly varied records": VariantsAttack(labels_only=True),
+    "label only, perturbed inputs": LabelOnlyAttack(n_queries=20),
+    "outputs for slightly perturbed inputs": VariantsAttack(),
+    "labels of slightly perturbed inputs": VariantsAttack(labels_only=True),
     "quantile regression": QuantileRegressionAttack(),
     "shadow models": ShadowAttack(),
     "likelihood ratio (LiRA)": LiRAAttack(),
-    "population ratio (RMIA)": RMIAAttack(),
+    "pairwise likelihood ratio (RMIA)": RMIAAttack(),
 }
 
 
@@ -220,10 +220,10 @@ def test_what_an_attack_lacks_is_a_row_that_says_why(small):
             return forest.predict_proba(X)
 
     for (target, *sides), attack, reason in (
-        (elsewhere, LiRAAttack(), "only their confidences are here"),
-        (elsewhere, VariantsAttack(), "there is no model to ask"),
-        (elsewhere, RoundingAttack(LabelOnlyAttack()), "there is no model to ask"),
-        ((Service(), X, y, X_non, y_non), RMIAAttack(), "cannot be trained again"),
+        (elsewhere, LiRAAttack(), "only their confidences are given"),
+        (elsewhere, VariantsAttack(), "there is no model to query"),
+        (elsewhere, RoundingAttack(LabelOnlyAttack()), "there is no model to query"),
+        ((Service(), X, y, X_non, y_non), RMIAAttack(), "cannot be retrained"),
     ):
         report = audit(target, *sides, [GapAttack(), attack], random_state=0)
         assert reason in report.not_run[0]["not_run"] and len(report.ran) == 1
@@ -237,7 +237,7 @@ def test_averaging_is_not_run_by_a_suite_where_there_is_nothing_to_average(small
     report = audit(defense, *sides, random_state=0)
     assert (
         "nothing to average"
-        in {r["attack"]: r for r in report.not_run}["averaging of repeated queries"]["not_run"]
+        in {r["attack"]: r for r in report.not_run}["averaging over repeated queries"]["not_run"]
     )
 
 
@@ -253,7 +253,9 @@ def test_full_suite_trains_shadow_models_of_the_targets_kind():
     assert "mislabeled" in str(report)
     assert list(report.slices["half"]["class"]) == [0, 1]
     names = [row["attack"] for row in report.results]
-    assert {"likelihood ratio (LiRA)", "population ratio (RMIA)", "shadow models"} <= set(names)
+    assert {"likelihood ratio (LiRA)", "pairwise likelihood ratio (RMIA)", "shadow models"} <= set(
+        names
+    )
     assert report.leakage in ("labels", "confidences")
 
 

@@ -163,7 +163,7 @@ def test_what_has_come_of_a_cut_off_file_is_not_asked_for_again(
 def test_a_second_call_goes_on_where_the_first_gave_up(purchase, tmp_path):
     purchase.files["dataset_purchase.tgz"] += b"\0" * 200_000  # gzip ignores zeros at the end
     purchase.cuts = 1
-    with pytest.raises(OSError, match="What has come is kept: call again"):
+    with pytest.raises(OSError, match="What was downloaded is kept: call again"):
         fetch_purchase100(data_home=tmp_path, base_url=purchase.url, n_retries=0)
     X, _ = fetch_purchase100(data_home=tmp_path, base_url=purchase.url, return_X_y=True)
     np.testing.assert_array_equal(X, X_SMALL)
@@ -373,7 +373,9 @@ ARCHIVES = {
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_a_crafted_archive_is_one_clear_error(purchase, tmp_path, name):
     purchase.files["dataset_purchase.tgz"] = ARCHIVES[name]
-    with pytest.raises(ValueError, match=r"dataset_purchase\.tgz .*Delete it and fetch again"):
+    with pytest.raises(
+        ValueError, match=r"dataset_purchase\.tgz .*Delete it and download it again"
+    ):
         fetch_purchase100(data_home=tmp_path, base_url=purchase.url, n_retries=0)
     names = {file.name for file in tmp_path.rglob("*") if file.is_file()}
     assert names == {"dataset_purchase.tgz"}  # what was asked for, and nothing out of it
@@ -387,7 +389,7 @@ def test_an_archive_that_lies_there_half_written_is_named_and_fetched_again(purc
     options = {"data_home": tmp_path, "base_url": purchase.url, "return_X_y": True}
     with pytest.raises(ValueError, match=r"dataset_purchase\.tgz is not the published file"):
         fetch_purchase100(**options, download_if_missing=False)
-    with pytest.warns(UserWarning, match=r"dataset_purchase\.tgz .* It is fetched again"):
+    with pytest.warns(UserWarning, match=r"dataset_purchase\.tgz .* It is downloaded again"):
         X, _ = fetch_purchase100(**options)
     np.testing.assert_array_equal(X, X_SMALL)
     assert file.read_bytes() == purchase.files[file.name]
@@ -397,7 +399,7 @@ def test_half_written_with_a_checksum(site, tmp_path):
     (tmp_path / "sklearn_aeppt").mkdir()
     file = tmp_path / "sklearn_aeppt" / "dataset_location.tgz"
     file.write_bytes(b"half")
-    with pytest.raises(ValueError, match=r"dataset_location\.tgz .* not all of it"):
+    with pytest.raises(ValueError, match=r"dataset_location\.tgz .* is incomplete"):
         fetch_location30(data_home=tmp_path, base_url=site.url, download_if_missing=False)
     assert file.read_bytes() == b"half" and not site.asked
 
@@ -443,7 +445,7 @@ def test_a_damaged_cache_is_named_and_made_again(purchase, tmp_path, name):
     fetch_purchase100(**options)
     cache = tmp_path / "sklearn_aeppt" / "purchase100.npz"
     cache.write_bytes(CACHES[name])
-    with pytest.warns(UserWarning, match=r"purchase100\.npz .* made again from the archive"):
+    with pytest.warns(UserWarning, match=r"purchase100\.npz .* rebuilt from the archive"):
         X, y = fetch_purchase100(**options)
     np.testing.assert_array_equal(X, X_SMALL)
     np.testing.assert_array_equal(y, CLASSES)
@@ -494,7 +496,7 @@ def test_an_unpacked_file_that_is_cut_off_is_named_and_the_archive_taken(
     for name, content in bytes_of.items():
         (folder / name).write_bytes(content)
     (folder / "train").write_bytes(broken)
-    with pytest.warns(UserWarning, match=r"train is not the published file.*archive is taken"):
+    with pytest.warns(UserWarning, match=r"train is not the published file.*archive is used"):
         _, y = fetch_cifar100(data_home=tmp_path, base_url=site.url, return_X_y=True)
     np.testing.assert_array_equal(y, files["train"][b"fine_labels"])
 

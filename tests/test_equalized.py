@@ -245,7 +245,7 @@ def test_the_bound_on_the_advantage_holds_at_its_level():
         bounds.append(defense.advantage_bound_)
     assert broken <= 10
     assert np.median(bounds) < 0.7  # says something: labels alone give 0.28
-    with pytest.raises(AttributeError, match="takes other_classes='template'"):
+    with pytest.raises(AttributeError, match="requires other_classes='template'"):
         _ = EqualizedClassifier(_Sure(), other_classes="ranking").fit(A, B).advantage_bound_
 
 

@@ -311,7 +311,7 @@ def test_attacks_work_on_next_to_nothing_and_raise_no_floating_point_error(
                 attack.predict(view)
 
 
-@pytest.mark.filterwarnings("ignore:.*are few for f:sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.filterwarnings("ignore:.*are too few for f:sklearn.exceptions.UndefinedMetricWarning")
 @kinds
 @strict
 def test_metrics_work_on_next_to_nothing_or_say_what_is_missing(n_mem, n_non, dtype):

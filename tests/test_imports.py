@@ -261,7 +261,7 @@ def test_protect_audit_and_report_without_torch(tmp_path):
         "assert main(['demo', '--data', 'members.npz', '--out', 'd.png']) == 0\n"
     )
     shown = python(WITHOUT_TORCH + code, tmp_path)
-    assert "the attack: GradientBoostingAttack" in shown
+    assert "attack: GradientBoostingAttack" in shown
     assert "network (MIM0)" in shown and "not run: This needs torch and skorch" in shown
     assert "not run: This needs torch" in (tmp_path / "r.html").read_text()
     results = json.loads((tmp_path / "r.json").read_text())["results"]
@@ -277,7 +277,7 @@ def test_a_view_is_sliced_alike_without_skorch():
     assert len(view) == 3 and view.shape == (3,)
     for rows in (slice(1, 3), np.array([1, 2]), np.array([False, True, True])):
         np.testing.assert_array_equal(view[rows]["label"], [1, 2])
-    with pytest.raises(ValueError, match=r"one record is a slice, \[1:2\]"):
+    with pytest.raises(ValueError, match=r"one record with a slice, \[1:2\]"):
         view[1]
     with pytest.raises(ValueError, match="extra has 2 rows and the others 3"):
         view["extra"] = np.zeros(2)

@@ -110,7 +110,7 @@ def test_membership_in_words_is_refused(words, attack):
     view = query(fitted, X, y)
     for kind in (object, str if None not in words else object):
         said = np.array([words[i] for i in member.astype(int)], dtype=kind)
-        with pytest.raises(ValueError, match=r"says in words who is a member.*boolean mask"):
+        with pytest.raises(ValueError, match=r"states membership in words.*boolean mask"):
             attack.fit(view, said)
 
 

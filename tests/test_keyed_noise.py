@@ -229,7 +229,7 @@ def test_shadow_models_know_no_key_of_the_target(model):
 
 def test_what_draws_nothing_has_no_key(model):
     defense = RoundingClassifier(model)
-    with pytest.raises(AttributeError, match="draws nothing and has no key"):
+    with pytest.raises(AttributeError, match="makes no random draws and has no key"):
         _ = defense.key
     assert not hasattr(defense, "key") and "key" not in defense.get_params()
     assert io.BytesIO(pickle.dumps(defense)).read()

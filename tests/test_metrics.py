@@ -168,9 +168,9 @@ def test_tpr_at_fpr_takes_infinite_scores():
 
 def test_few_records_for_a_rate_warn():
     score = np.arange(1998.0)
-    with pytest.warns(UndefinedMetricWarning, match="999 non-members are few for fpr=0.01"):
+    with pytest.warns(UndefinedMetricWarning, match="999 non-members are too few for fpr=0.01"):
         tpr_at_fpr(halves(999), score)
-    with pytest.warns(UndefinedMetricWarning, match="999 members are few for fnr=0.01"):
+    with pytest.warns(UndefinedMetricWarning, match="999 members are too few for fnr=0.01"):
         tnr_at_fnr(halves(999), score)
     tpr_at_fpr(halves(1000), np.arange(2000.0))  # warnings are errors here
 
@@ -365,7 +365,7 @@ def test_low_fpr_scorer_warns_of_few_records_and_goes_on(overfit):
     model, X, _, is_member = overfit
     view = query(model, X)
     attack = ConfidenceAttack().fit(view, is_member)
-    with pytest.warns(UndefinedMetricWarning, match="300 non-members are few"):
+    with pytest.warns(UndefinedMetricWarning, match="300 non-members are too few"):
         value = attack_scorer(attack, "neg_tpr_at_1%_fpr")(model, X, is_member)
     with pytest.warns(UndefinedMetricWarning):
         assert value == -tpr_at_fpr(is_member, attack.decision_function(view), 0.01)

@@ -200,7 +200,7 @@ def test_a_saved_network_that_was_changed_is_one_clear_error(fitted, tmp_path, m
     network, _ = fitted["network"]
     state = deepcopy(network.__getstate__())
     TAMPERED[change](state["_fitted_twin"])
-    with pytest.raises(ValueError, match="NetworkClassifier was not saved by this library, or cha"):
+    with pytest.raises(ValueError, match="NetworkClassifier was not saved by this library, or was"):
         NetworkClassifier().__setstate__(state)
     monkeypatch.setattr(NetworkClassifier, "__getstate__", lambda self: state)
     io.dump(network, tmp_path / "model.skops")
@@ -232,7 +232,7 @@ def test_a_damaged_model_file_is_one_clear_error(fitted, tmp_path):
     }  # fmt: skip
     for content in damaged.values():
         file.write_bytes(content)
-        with pytest.raises(ValueError, match=r"model\.skops cannot be loaded, it is damaged"):
+        with pytest.raises(ValueError, match=r"model\.skops cannot be loaded: it is damaged"):
             load_model(file)
     with pytest.raises(ValueError, match=r"model\.pkl cannot be loaded"):
         (tmp_path / "model.pkl").write_bytes(b"\x80\x04")

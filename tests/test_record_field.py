@@ -403,7 +403,7 @@ def test_what_is_read_as_numbers_and_what_is_not(numbers, texts):
     for other in (texts, [[1], [2, 3]], ["1", "2"]):
         found, rest = RecordReader().fit(None, (other, other))(None, other)
         assert found is None and len(rest) == len(other)
-    with pytest.raises(ValueError, match="X is a list that holds no numbers, as the records did"):
+    with pytest.raises(ValueError, match="X is a list that holds no numbers, but the defense was"):
         read(None, texts)
 
 

@@ -430,7 +430,7 @@ def test_bit_tables_of_a_wrong_shape_are_named(tmp_path, change):
     np.savez(file, **{**arrays, **(change or {})})
     if change is None:
         file.write_bytes(file.read_bytes()[:-60])
-    with pytest.raises(ValueError, match=r"bits\.npz is damaged, or not what it should be"):
+    with pytest.raises(ValueError, match=r"bits\.npz is damaged or not the expected file"):
         tables(tmp_path)
 
 
@@ -448,6 +448,6 @@ def test_a_checkpoint_is_private_and_a_half_written_one_is_named(tmp_path):
     whole = file.read_bytes()
     for broken in (b"", whole[:3], whole[:200], whole[:-100]):
         file.write_bytes(broken)
-        with pytest.warns(UserWarning, match=r"net\.pt is damaged .* starts anew"):
+        with pytest.warns(UserWarning, match=r"net\.pt is damaged .* starts over"):
             _network(file)
     _network(file)

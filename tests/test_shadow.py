@@ -130,7 +130,7 @@ def test_a_target_that_clone_keeps_is_refused(kind, game):
     for estimator, mend in (
         (FrozenEstimator(fitted), rf"{kind.__name__}\(GaussianNB\(\.\.\.\)\)"),
         (EqualizedClassifier(fitted), r"\(EqualizedClassifier\(GaussianNB\(\.\.\.\)\)\)"),
-        (make_pipeline(StandardScaler(), FrozenEstimator(fitted)), "read its members off"),
+        (make_pipeline(StandardScaler(), FrozenEstimator(fitted)), "would reveal its members"),
         (EqualizedClassifier(FrozenEstimator(fitted)), "Give the model unfitted"),
     ):
         with pytest.raises(ValueError, match=mend):

@@ -84,13 +84,13 @@ def test_headers_may_share_a_prefix(run, truth, prefix, labels):
 @pytest.mark.parametrize(
     "table, message",
     [
-        (CONFIDENCES.rename(columns={"a": "x", "b": "y", "c": "z"}), "hold no confidences of the"),
+        (CONFIDENCES.rename(columns={"a": "x", "b": "y", "c": "z"}), "hold no confidences for the"),
         (CONFIDENCES.assign(id=np.arange(240)), "'id' is not named|rows that do not sum to one"),
         (
             CONFIDENCES.assign(**{k: 100 * CONFIDENCES[k] for k in "abc"}),
-            "rows that do not sum to one.*percents by 100",
+            "rows that do not sum to one.*percentages by 100",
         ),
-        (CONFIDENCES.drop(columns="b"), "hold no confidences of the class.*b"),
+        (CONFIDENCES.drop(columns="b"), "hold no confidences for the class.*b"),
     ],
     ids=["other names", "a column too many", "percents", "a column too few"],
 )

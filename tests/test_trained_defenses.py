@@ -203,7 +203,7 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_network(
     np.testing.assert_array_equal(other.predict_proba(X), expected.predict_proba(X))
 
     file.write_text("a report that somebody still needs")
-    with pytest.raises(ValueError, match="no checkpoint"):
+    with pytest.raises(ValueError, match="not a checkpoint"):
         halting.fit(X, y)
     assert file.read_text() == "a report that somebody still needs"
 

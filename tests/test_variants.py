@@ -232,7 +232,7 @@ def test_an_attack_says_what_it_needs():
 
 def test_views_of_too_few_or_of_other_variants_are_refused(oracle):
     view, member = oracle
-    with pytest.raises(ValueError, match=r"holds 9 answer\(s\).*n_queries=10, augment=\.\.\."):
+    with pytest.raises(ValueError, match=r"holds 9 output\(s\).*n_queries=10, augment=\.\.\."):
         VariantsAttack(n_queries=10).fit(view, member)
     attack = VariantsAttack(n_queries=9).fit(view, member)
     turned = slice_dict(**{**view, "rung": view["rung"][:, ::-1]})

@@ -52,8 +52,8 @@ class SavedModule:
                 state["history_"] = _history(state.get("history_"))
             except ValueError as error:
                 raise ValueError(
-                    f"This {type(self).__name__} was not saved by this library, or changed since: "
-                    f"{error}. Save it again, or fit it again."
+                    f"This {type(self).__name__} was not saved by this library, or was changed "
+                    f"since: {error}. Save it again, or fit it again."
                 ) from error
         super().__setstate__(state)  # type: ignore[misc]  # that of BaseEstimator
 
@@ -62,7 +62,7 @@ class SavedModule:
         saved = _entries(state["module_"], {"kind", "arguments", "weights"}, "module_")
         kinds = {kind.__name__: kind for kind in self._kinds}
         if not isinstance(saved["kind"], str) or saved["kind"] not in kinds:
-            raise ValueError(f"kind={saved['kind']!r:.80} is none of {', '.join(kinds)}")
+            raise ValueError(f"kind={saved['kind']!r:.80} is not one of {', '.join(kinds)}")
         kind, weights = kinds[saved["kind"]], saved["weights"]
         arguments = _entries(
             saved["arguments"], set(signature(kind.weight_shapes).parameters), "arguments"
@@ -95,7 +95,7 @@ def check_widths(name, value):
 def _entries(value, expected, name):
     if not isinstance(value, dict) or set(value) != expected:
         found = sorted(map(str, value)) if isinstance(value, dict) else type(value).__name__
-        raise ValueError(f"{name} holds {found!s:.200} and not {sorted(expected)}")
+        raise ValueError(f"{name} holds {found!s:.200} instead of {sorted(expected)}")
     return value
 
 
@@ -103,7 +103,8 @@ def _check_weight(name, value, shape):
     if not isinstance(value, np.ndarray) or value.dtype != np.float32 or value.shape != shape:
         found = getattr(value, "dtype", type(value).__name__), getattr(value, "shape", ())
         raise ValueError(
-            f"the weights {name} are {found[0]} of shape {found[1]} and not float32 of {shape}"
+            f"the weights {name} are {found[0]} of shape {found[1]} instead of float32 "
+            f"of shape {shape}"
         )
     if not np.isfinite(value).all():
         raise ValueError(f"the weights {name} hold NaN or infinity")
@@ -112,7 +113,7 @@ def _check_weight(name, value, shape):
 def _device(name):
     """Return the device of that name, or the CPU where this machine has no such device."""
     if not isinstance(name, str) or not DEVICE.fullmatch(name):
-        raise ValueError(f"device={name!r:.80} is none of 'cpu', 'mps', 'cuda' and 'cuda:N'")
+        raise ValueError(f"device={name!r:.80} is not one of 'cpu', 'mps', 'cuda' and 'cuda:N'")
     kind, _, index = name.partition(":")
     if kind == "cuda":
         there = torch.cuda.is_available() and int(index or 0) < torch.cuda.device_count()
@@ -123,8 +124,8 @@ def _device(name):
 
 def _history(text):
     if not isinstance(text, str):
-        raise ValueError(f"history_ is {type(text).__name__} and no text")
+        raise ValueError(f"history_ is {type(text).__name__}, not a string")
     epochs = json.loads(text)
     if not isinstance(epochs, list) or not all(isinstance(epoch, dict) for epoch in epochs):
-        raise ValueError("history_ is no list of epochs")
+        raise ValueError("history_ is not a list of epochs")
     return History(epochs)

@@ -31,7 +31,7 @@ def _check_arguments(n_features, n_classes, hidden_layer_sizes, activation, drop
     check_width("n_classes", n_classes)
     check_widths("hidden_layer_sizes", hidden_layer_sizes)
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise ValueError(f"activation={activation!r:.80} is none of {', '.join(ACTIVATIONS)}")
+        raise ValueError(f"activation={activation!r:.80} is not one of {', '.join(ACTIVATIONS)}")
     # typeshed does not compare a Real with an int
     if not isinstance(dropout, Real) or not 0 <= dropout < 1:  # type: ignore[operator]
         raise ValueError(f"dropout={dropout!r:.80} is not in [0, 1)")

@@ -172,7 +172,7 @@ def label_index(classes, y):
     if (index < 0).any():
         raise ValueError(
             f"y={np.unique(np.asarray(y)[index < 0])[:5].tolist()} holds labels that the target "
-            f"does not know; it knows {np.asarray(classes)[:5].tolist()}: give labels out of "
+            f"does not know; it knows {np.asarray(classes)[:5].tolist()}: give labels from "
             "target.classes_, or leave these records out."
         )
     return index
@@ -250,7 +250,7 @@ def read_records(attack, X, *, reset):
     records = X.get("X") if isinstance(X, dict) else None
     if records is None:
         raise ValueError(
-            f"{type(attack).__name__} trains on records and X holds answers only: make it with "
+            f"{type(attack).__name__} trains on records, but X holds outputs only: make it with "
             "sklearn_aeppt.attacks.query, or put the records under the key 'X'."
         )
     records = records.take() if isinstance(records, RecordRows) else records
@@ -264,7 +264,7 @@ def read_repeats(X, n_queries, *, varied=False):
     if repeats is None or there < n_queries:
         how = ", augment=..." if varied else ""
         raise ValueError(
-            f"n_queries={n_queries}, but X holds {there} answer(s) a record: make it "
+            f"n_queries={n_queries}, but X holds {there} output(s) per record: make it "
             f"with query(target, X, y, n_queries={n_queries}{how})."
         )
     return repeats[:, :n_queries]
@@ -306,14 +306,14 @@ def check_membership(y: ArrayLike, n: int) -> tuple[np.ndarray, NDArray[np.intp]
     """
     if y is None:
         raise ValueError(
-            "requires y to be passed, but the target y is None: y says which records are members."
+            "requires y to be passed, but the target y is None: y states which records are members."
         )
     column: np.ndarray = column_or_1d(y, warn=True)
     words = [value for value in column.tolist() if not isinstance(value, (bool, Real))]
     if words:
         raise ValueError(
-            f"y={words[0]!r}, ... says in words who is a member, and which word means it cannot be "
-            "known: give a boolean mask that is true for members, as in y == 'member'."
+            f"y={words[0]!r}, ... states membership in words, and which word means member is "
+            "unknown: give a boolean mask that is true for members, as in y == 'member'."
         )
     if column.dtype == object:
         column = np.asarray(column.tolist())  # booleans or numbers, then

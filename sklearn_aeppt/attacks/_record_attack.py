@@ -104,8 +104,8 @@ class RecordAttack(ShadowModels, ScoreAttack):
         if n_out < 2 or (self.mode == "online" and n_in < 2):
             raise ValueError(
                 f"n_shadow_models={self.n_shadow_models} and train_size={self.train_size} leave "
-                f"{n_in} shadow model(s) that a record trained and {n_out} that it did not: at "
-                "least 2 are needed to tell how much they differ. Raise n_shadow_models."
+                f"{n_in} shadow model(s) trained with a given record and {n_out} without it: at "
+                "least 2 are needed to estimate the spread. Raise n_shadow_models."
             )
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._known = records, proba, label, labels, member

@@ -43,7 +43,7 @@ def check_refittable(attack):
     if estimator is None:
         raise ValueError(
             "estimator=None: give an unfitted classifier of the target's kind, as in "
-            f"{type(attack).__name__}(RandomForestClassifier()); `audit` takes the target's own."
+            f"{type(attack).__name__}(RandomForestClassifier()); `audit` uses the target's own."
         )
     if not hasattr(estimator, "fit") or not hasattr(estimator, "predict_proba"):
         raise TypeError(
@@ -55,15 +55,15 @@ def check_refittable(attack):
         if _keeps_a_model(part):
             raise ValueError(
                 f"estimator={estimator!r} holds a fitted model that clone keeps, "
-                f"{type(part).__name__}: every shadow model would be the target itself, and the "
-                "attack would read its members off it. Give the model unfitted, as in "
+                f"{type(part).__name__}: every shadow model would be the target itself and "
+                "would reveal its members. Give the model unfitted, as in "
                 f"{type(attack).__name__}({_example(part)})."
             )
         if mask_name(part) is not None and mask_name(estimator) is None:
             raise ValueError(
-                f"estimator={estimator!r} hides a defense inside another estimator, where it "
-                "cannot be told who the members of a shadow model are: put the defense outermost "
-                "or at the end of a Pipeline."
+                f"estimator={estimator!r} hides a defense inside another estimator, where the "
+                "members of a shadow model cannot be determined: put the defense outermost or at "
+                "the end of a Pipeline."
             )
 
 
@@ -160,7 +160,7 @@ def train_shadow_models(attack, X, labels, in_mask, n_classes, *, seed, read, ke
         if len(np.unique(labels[0][is_in])) < 2:
             raise ValueError(
                 f"A shadow model would be trained on {is_in.sum()} record(s) of fewer than two "
-                "classes: give more records, or a greater train_size."
+                "classes: give more records, or a larger train_size."
             )
     rng = check_random_state(seed)
     templates = [reseed(clone(attack.estimator), rng) for _ in in_mask]

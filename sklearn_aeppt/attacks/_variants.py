@@ -141,8 +141,8 @@ class VariantsAttack(GradientBoostingAttack):
             self.rungs_ = np.array(rungs)
         elif not np.array_equal(rungs, self.rungs_):
             raise ValueError(
-                f"X['rung']={rungs.tolist()} are other variants than those that the attack was "
-                f"fitted on, {self.rungs_.tolist()}: make both views with the same augment."
+                f"X['rung']={rungs.tolist()} differs from the variants that the attack was fitted "
+                f"on, {self.rungs_.tolist()}: make both views with the same augment."
             )
         return self.rungs_
 

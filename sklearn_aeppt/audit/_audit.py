@@ -294,8 +294,7 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count):
     twice = ~is_member & np.isin(number, number[is_member])
     if twice.any():
         warnings.warn(
-            f"{twice.sum()} of {len(sides[1])} non-members equal a member, record for record: they "
-            "are left out.",
+            f"{twice.sum()} of {len(sides[1])} non-members equal a member: they are left out.",
             stacklevel=3,
         )
         rows = np.flatnonzero(~twice)
@@ -340,12 +339,12 @@ def _obstacle(contender, views, template, failure):
     reason = views.lacks(contender.traits)
     if reason is None and contender.traits.lacks_estimator:
         if template is None:
-            return "it trains models of the target's kind, and this target cannot be trained again"
+            return "it trains models of the target's kind, and this target cannot be retrained"
         if failure is not None:
             return f"it trains models of the target's kind, and training one failed: {failure}"
         contender.attack._take_estimator(template)
     if reason is None and contender.if_repeats_differ and not views.repeats_differ():
-        return "a repeated query gets the same output: there is nothing to average"
+        return "a repeated query gets the same output, so there is nothing to average"
     return reason
 
 

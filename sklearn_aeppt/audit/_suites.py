@@ -78,27 +78,27 @@ def standard(seed, *, target, X):
             Contender(f"threshold on {statistic}", ThresholdAttack(statistic))
             for statistic in ("loss", "entropy")
         ),
-        Contender("threshold on confidence, one for all", ThresholdAttack(per_class=False)),
+        Contender("global confidence threshold", ThresholdAttack(per_class=False)),
         network("network (MIM0)", seed),
         Contender("rounding, then boosting", RoundingAttack(boosting)),
-        Contender("equal answers counted", CollisionAttack(random_state=seed)),
+        Contender("counts of equal outputs", CollisionAttack(random_state=seed)),
         Contender(
-            "averaging of repeated queries",
+            "averaging over repeated queries",
             AveragingAttack(boosting, n_queries=N_REPEATS),
             if_repeats_differ=True,
         ),
-        Contender("labels of varied records", LabelOnlyAttack(n_queries=N_VARIANTS)),
-        Contender("answers to slightly varied records", on_ladder),
-        Contender("labels of slightly varied records", labels),
+        Contender("label only, perturbed inputs", LabelOnlyAttack(n_queries=N_VARIANTS)),
+        Contender("outputs for slightly perturbed inputs", on_ladder),
+        Contender("labels of slightly perturbed inputs", labels),
     ]
     if isinstance(target, OutputDefense):
         own = clone(target).set_params(estimator=None)
         if "key" in own.get_params(deep=False):  # they know the method, not the key
             own.set_params(key=None)
         found += [
-            network("network, not retrained", seed, retrained=False),
-            network("network, not retrained, flipped", seed, FlipAttack, retrained=False),
-            Contender("defense copied", AdversarialTrainingAttack(boosting, own)),
+            network("network, non-adaptive", seed, retrained=False),
+            network("network, non-adaptive, flipped", seed, FlipAttack, retrained=False),
+            Contender("adversarial training", AdversarialTrainingAttack(boosting, own)),
         ]
     return found
 
@@ -116,13 +116,13 @@ def network(name, seed, wrapper=None, **options):
 def full(seed, *, target, X):
     """Return the standard attacks and those that judge each record by how hard it is."""
     name, regression = "quantile regression", QuantileRegressionAttack(random_state=seed)
-    reason = None if variation(X) is not None else "it reads the records as a dense numeric table"
+    reason = None if variation(X) is not None else "it needs the records as a dense numeric table"
     return [
         *standard(seed, target=target, X=X),
         Contender(name, regression, not_run=reason),
         Contender("shadow models", ShadowAttack(random_state=seed)),
         Contender("likelihood ratio (LiRA)", LiRAAttack(random_state=seed)),
-        Contender("population ratio (RMIA)", RMIAAttack(random_state=seed)),
+        Contender("pairwise likelihood ratio (RMIA)", RMIAAttack(random_state=seed)),
     ]
 
 

@@ -60,11 +60,11 @@ class Views:
         """Return why the records or the target cannot give what an attack needs, or None."""
         if isinstance(self.targets["shown"], PrecomputedClassifier):
             if traits.needs_records:
-                return "it reads the records, and only their confidences are here"
+                return "it needs the records, and only their confidences are given"
             if traits.needs_queries > 1 and traits.needs_variants:
-                return "it asks about varied records, and there is no model to ask"
+                return "it queries variants of records, and there is no model to query"
         if traits.needs_records == "numeric" and as_numbers(self.X) is None:
-            return "it reads the records as a table of numbers, and these are not numeric"
+            return "it needs the records as a table of numbers, and these are not numeric"
         if traits.needs_queries > 1 and traits.needs_variants:
             return self._lacks_variants(traits.needs_variants)
         return None
@@ -78,8 +78,8 @@ class Views:
             steps = VARIATIONS[kind](self.X)
             self._augment[kind] = steps and accepted(self.targets["shown"], self.X, steps)
         if self._augment[kind] is None:
-            return "it asks about varied records, and nothing in these is a number to vary"
-        return None if self._augment[kind] else "the target refuses varied records"
+            return "it queries variants of records, and these hold no numbers to perturb"
+        return None if self._augment[kind] else "the target rejects variants of its records"
 
     def _for(self, source, traits):
         if traits.needs_queries == 1:
@@ -149,7 +149,7 @@ def accepted(target, X, steps):
             taken.append(step)
     if refused:
         warnings.warn(
-            f"The target refuses some variants of records, which are not asked: {refused}.",
+            f"The target rejects some variants of records, which are skipped: {refused}.",
             stacklevel=7,
         )
     return taken

@@ -140,7 +140,7 @@ def _from_folder(folder, wanted):
         except ValueError as error:
             if isinstance(error.__cause__, _ForeignError):
                 raise  # nobody cuts a file off so
-            warnings.warn(f"{error} The archive is taken instead.", stacklevel=3)
+            warnings.warn(f"{error} The archive is used instead.", stacklevel=3)
             return None
     return read
 
@@ -149,21 +149,21 @@ def _read(name, file):
     """Return (planes, labels) of a file of images, or the names of the classes from "meta"."""
     held = _Plain(file, encoding="bytes").load()
     if not isinstance(held, dict):
-        raise ValueError(f"{name} holds no dict")
+        raise ValueError(f"{name} does not hold a dict")
     if name == "meta":
         names = np.array([bytes(one).decode() for one in held[b"fine_label_names"]])
         if names.shape != (N_CLASSES,):
-            raise ValueError(f"{name} names {len(names)} classes and not {N_CLASSES}")
+            raise ValueError(f"{name} names {len(names)} classes instead of {N_CLASSES}")
         return names
     planes, labels = held[b"data"], np.asarray(held[b"fine_labels"])
     if not isinstance(planes, np.ndarray) or planes.dtype != np.uint8:
-        raise ValueError(f"{name} holds images that are no bytes")
+        raise ValueError(f"{name} holds images that are not of type uint8")
     if planes.shape != (len(labels), 3072) or labels.shape != (len(labels),) or not len(labels):
         raise ValueError(
             f"{name} holds images of shape {planes.shape} and labels of shape {labels.shape}"
         )
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= N_CLASSES:
-        raise ValueError(f"{name} holds labels that are no classes from 0 to {N_CLASSES - 1}")
+        raise ValueError(f"{name} holds labels that are not integers from 0 to {N_CLASSES - 1}")
     return planes, labels.astype(np.int64)
 
 

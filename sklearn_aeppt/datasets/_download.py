@@ -52,13 +52,13 @@ def archive(url, checksum, folder, *, max_bytes, download_if_missing, n_retries,
         If what was downloaded is not the published file.
     """
     path = folder / url.rsplit("/", 1)[1]
-    by_hand = f"With another machine, fetch {url} and put it at {path}."
+    by_hand = f"Alternatively, download {url} on another machine and put it at {path}."
     if path.exists() and not anew and _is_published(path, checksum):
         return path
     if not download_if_missing:
         if path.exists():
             raise ValueError(
-                f"{path} is not the published file, or not all of it: its checksum is not "
+                f"{path} is not the published file, or is incomplete: its checksum is not "
                 f"{checksum}. Allow the download, which replaces it. {by_hand}"
             )
         raise OSError(
@@ -70,7 +70,7 @@ def archive(url, checksum, folder, *, max_bytes, download_if_missing, n_retries,
         part.forget()
         raise ValueError(
             f"{path.name} is not the published file: its checksum is not {checksum}. Try again, "
-            "or from another network."
+            "or try from another network."
         )
     part.file.replace(path)
     part.forget()
@@ -104,8 +104,8 @@ def _download(part, n_retries, delay, by_hand):
         except requests.RequestException as error:
             if attempt == n_retries:
                 raise OSError(
-                    f"Could not download {part.url} ({type(error).__name__}). What has come is "
-                    f"kept: call again to go on from there. {by_hand}"
+                    f"Could not download {part.url} ({type(error).__name__}). What was "
+                    f"downloaded is kept: call again to resume. {by_hand}"
                 ) from error
             time.sleep(delay)
 
@@ -190,7 +190,7 @@ class _Part:
             self.forget()
             raise ValueError(
                 f"{self.url} is not the published file: that has at most {self.max_bytes:,} bytes, "
-                f"and this one {size:,} or more. Try again, or from another network."
+                f"and this one {size:,} or more. Try again, or try from another network."
             )
 
 
@@ -234,14 +234,14 @@ def read_members(path, readers, max_unpacked):
             pass
         missing = sorted(set(readers) - set(read))
         if missing:
-            raise ValueError(f"it holds no {', '.join(missing)}")
+            raise ValueError(f"it lacks {', '.join(missing)}")
     return read
 
 
 def _check_member(member):
     place = PurePosixPath(member.name)
     if not (member.isreg() or member.isdir()) or place.is_absolute() or ".." in place.parts:
-        raise ValueError(f"it holds {member.name[:80]!r}, which is no plain file inside of it")
+        raise ValueError(f"it holds {member.name[:80]!r}, which is not a plain file inside it")
 
 
 class _Bounded:
@@ -255,7 +255,7 @@ class _Bounded:
         chunk = self.file.read(size)
         self.left -= len(chunk)
         if self.left < 0:
-            raise ValueError("it unpacks to more than the published one")
+            raise ValueError("it unpacks to more bytes than the published file")
         return chunk
 
 
@@ -276,5 +276,6 @@ def clear_errors(path):
 def _not_published(path, error):
     reason = str(error).partition("\n")[0] or type(error).__name__
     return ValueError(
-        f"{path} is not the published file, or not all of it ({reason}). Delete it and fetch again."
+        f"{path} is not the published file, or is incomplete ({reason}). Delete it and "
+        "download it again."
     )

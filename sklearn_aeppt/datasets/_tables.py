@@ -105,7 +105,7 @@ def _from_cache(table, cache):
         if arrays["y"].max() >= table.n_classes:
             raise ValueError(f"{cache} holds classes beyond {table.n_classes - 1}.")
     except ValueError as error:
-        warnings.warn(f"{error} It is made again from the archive.", stacklevel=4)
+        warnings.warn(f"{error} It is rebuilt from the archive.", stacklevel=4)
         return None
     return np.unpackbits(arrays["X_packed"], axis=1, count=width), arrays["y"]
 
@@ -119,7 +119,7 @@ def _from_archive(table, url, folder, options):
     except ValueError as error:
         if not (lay_there and options["download_if_missing"]):
             raise
-        warnings.warn(f"{error} It is fetched again.", stacklevel=4)
+        warnings.warn(f"{error} It is downloaded again.", stacklevel=4)
     return _read(table, archive(url, table.checksum, folder, anew=True, **options))
 
 
@@ -136,7 +136,7 @@ def _read(table, path):
         raise ValueError(
             f"{path} holds {X.shape[0]} records of {X.shape[1]} features in {len(classes)} classes "
             f"and not {table.shape[0]} of {table.shape[1]} in {table.n_classes}: it is not the "
-            "published file. Delete it and fetch again."
+            "published file. Delete it and download it again."
         )
     return np.ascontiguousarray(X), np.searchsorted(classes, y).astype(np.uint8)
 

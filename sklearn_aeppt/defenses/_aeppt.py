@@ -264,8 +264,8 @@ class AEPPTClassifier(OutputDefense):
         self.step_size_ = float(steps[best])
         warnings.warn(
             f"No step_size up to {steps[-1]:.3g} brings the held-out MIM to 50 %; "
-            f"{steps[best]:.3g} leaves it at {accuracy[best]:.1%}. The label alone may tell "
-            "members; no output defense that keeps labels helps there.",
+            f"{steps[best]:.3g} leaves it at {accuracy[best]:.1%}. The label alone may "
+            "reveal members; no output defense that keeps labels can prevent that.",
             stacklevel=6,
         )
 

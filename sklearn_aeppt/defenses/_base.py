@@ -130,7 +130,9 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
         try:
             return self.__dict__["key"]
         except KeyError:
-            raise AttributeError(f"{type(self).__name__} draws nothing and has no key.") from None
+            raise AttributeError(
+                f"{type(self).__name__} makes no random draws and has no key."
+            ) from None
 
     @key.setter
     def key(self, value: bytes | None) -> None:
@@ -207,13 +209,13 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
                     continue
                 if side.y is not None:
                     raise ValueError(
-                        f"{name} and y both give class labels: with is_member=mask, y alone does."
+                        f"{name} and y both give class labels: with is_member=mask, pass y only."
                     )
                 check_consistent_length(side.X, labels)
                 side.y = column_or_1d(labels)
         elif y_mem is not None or y_non is not None:
             raise ValueError(
-                "y_mem and y_non go with fit(X_mem, X_non), and that with a fitted estimator: fit "
+                "y_mem and y_non belong to fit(X_mem, X_non), which needs a fitted estimator: fit "
                 "the estimator first, or give y with is_member=mask."
             )
         else:
@@ -303,8 +305,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             self.estimator, "sample_weight"
         ):
             raise ValueError(
-                f"sample_weight is given, and {type(self.estimator).__name__}.fit takes none: give "
-                "an estimator that does, or, to a step of a Pipeline, <step>__sample_weight."
+                f"sample_weight is given, but {type(self.estimator).__name__}.fit takes none: use "
+                "an estimator that does, or pass <step>__sample_weight to a step of a Pipeline."
             )
         return take_fit_params(X, fit_params, indices=np.flatnonzero(np.asarray(is_member)))
 
@@ -525,7 +527,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
         elif saved != __version__:
             warnings.warn(
                 f"This {type(self).__name__} was saved by sklearn-aeppt {saved} and is loaded by "
-                f"{__version__}: its answers may differ. Fit it again, or load it with the version "
+                f"{__version__}: its outputs may differ. Fit it again, or load it with the version "
                 "that saved it.",
                 UserWarning,
                 stacklevel=2,

@@ -255,7 +255,7 @@ class EqualizedClassifier(OutputDefense):
             if getattr(self, name) == value and not labeled:
                 raise ValueError(
                     f"{name}={value!r} needs class labels: give y_mem and y_non, or y with "
-                    f"is_member, or take {name}={other!r}."
+                    f"is_member, or use {name}={other!r}."
                 )
         cost = self.cost if self.cost != "auto" else "log_loss" if labeled else "l1"
         idle = {
@@ -350,8 +350,8 @@ class EqualizedClassifier(OutputDefense):
             return self._advantage_bound
         except AttributeError:
             raise AttributeError(
-                "There is no advantage_bound_: it takes other_classes='template' and a "
-                f"holdout_fraction above 0, and this defense was fitted with "
+                "There is no advantage_bound_: it requires other_classes='template' and a "
+                f"holdout_fraction above 0, but this defense was fitted with "
                 f"other_classes_={self.other_classes_!r}."
             ) from None
 

@@ -211,7 +211,7 @@ def bootstrap_interval(
     if min(is_member.sum(), (~is_member).sum()) < 2:
         raise ValueError(
             f"y_true has {is_member.sum()} members and {(~is_member).sum()} non-members: give at "
-            "least two of each, to draw from."
+            "least two of each to resample."
         )
 
     def statistic(members, non_members):

@@ -21,7 +21,7 @@ def as_membership(y: ArrayLike, name: str = "y_true", *, both: bool = True) -> n
     if both and (mask.all() or not mask.any()):
         raise ValueError(
             f"{name} must hold members and non-members, got {mask.sum()} members out of "
-            f"{len(mask)} records: rates of an attack need both."
+            f"{len(mask)} records: an attack is scored on both."
         )
     return mask
 

@@ -269,8 +269,8 @@ def _rate_at(y_true, y_score, limit, name, side):
     _, right, wrong = counts_at_thresholds(y_true, y_score)
     if wrong[-1] * limit < 10 - 1e-9:
         warnings.warn(
-            f"{wrong[-1]} {side} are few for {name}={limit:g}: fewer than ten of them decide the "
-            f"threshold. Give at least 10 / {name} of them, or choose a greater {name}.",
+            f"{wrong[-1]} {side} are too few for {name}={limit:g}: fewer than ten "
+            f"determine the threshold. Give at least 10 / {name} of them, or raise {name}.",
             UndefinedMetricWarning,
             stacklevel=4,
         )

@@ -352,7 +352,7 @@ def _mean_score(cv_results, name):
     if f"mean_test_{name}" not in cv_results:
         given = sorted(k.removeprefix("mean_test_") for k in cv_results if "mean_test_" in k)
         raise ValueError(
-            f"cv_results has no scorer {name!r} among {given}: use these names in scoring, or "
-            "pass their names by functools.partial(aeppt_refit, ...)."
+            f"cv_results has no scorer {name!r} among {given}: give the scorers the names that "
+            "aeppt_refit expects, or pass it theirs with functools.partial(aeppt_refit, ...)."
         )
     return np.asarray(cv_results[f"mean_test_{name}"], dtype=float)

@@ -73,7 +73,7 @@ def run(
     classes: tuple[int | None, ...] = (None,)
     if name == "table5":
         if dataset not in ("make_purchase", "baskets"):
-            raise ValueError(f"dataset={dataset!r}: table5 needs classes to choose, as of baskets.")
+            raise ValueError(f"dataset={dataset!r}: table5 needs classes to choose: use 'baskets'.")
         classes = CLASSES if scale == "paper" else CLASSES[:2]
     figure = _new_figure()
     rows = []

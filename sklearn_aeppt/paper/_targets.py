@@ -219,7 +219,7 @@ def open_arrays(file):
             yield arrays
     except broken as error:
         raise ValueError(
-            f"{file} is damaged, or not what it should be ({error}): unpack or fetch it again."
+            f"{file} is damaged or not the expected file ({error}): unpack or download it again."
         ) from error
 
 
