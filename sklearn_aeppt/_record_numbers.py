@@ -97,6 +97,8 @@ def must_be_numbers(X):
 
 def as_numbers(X):
     """Return `X` as a float32 table of shape (n, d), dense or csr; None where it is not numeric."""
+    if type(X) is np.ndarray and X.dtype.kind == "f" and X.ndim == 2:  # one record is in a hurry
+        return _float32(X)
     X = as_pandas(X)
     if sparse.issparse(X):
         X = sparse.csr_array(X)
@@ -124,6 +126,8 @@ def as_numbers(X):
 
 
 def _float32(X):
+    if X.dtype == np.float32:
+        return X if sparse.issparse(X) else np.ascontiguousarray(X)
     # what float32 cannot hold lies beyond the range, or is nothing
     with np.errstate(over="ignore", under="ignore"):
         return X.astype(np.float32) if sparse.issparse(X) else np.ascontiguousarray(X, dtype="f4")

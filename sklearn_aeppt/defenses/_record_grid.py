@@ -76,6 +76,13 @@ class RecordGrid:
         self.low_, self.high_ = low, high
         return self
 
+    def _of_kind(self) -> list[tuple[Any, Any]]:
+        """Return each grid with the columns that lie on it."""
+        first = self.kinds_[0]
+        if (self.kinds_ == first).all():
+            return [(GRIDS[first], slice(None))]
+        return [(grid, self.kinds_ == kind) for kind, grid in enumerate(GRIDS)]
+
     def nearest(self, X: Any) -> tuple[np.ndarray, Any]:
         """Return (rows off the grid, those rows as they would be on it); the rows may be none."""
         came, X = X, as_pandas(X)
@@ -83,12 +90,13 @@ class RecordGrid:
             return np.empty(0, dtype=np.intp), None
         if hasattr(X, "iloc"):
             values = must_be_numbers(X.iloc[:, self.columns_])
+        elif isinstance(X, np.ndarray):
+            values = must_be_numbers(X.reshape(len(X), -1)[:, self.columns_])
         else:
             values = must_be_numbers(X)[:, self.columns_]
         on_grid = np.empty_like(values)
-        for kind in np.unique(self.kinds_):
-            of = self.kinds_ == kind
-            on_grid[:, of] = GRIDS[kind](values[:, of], self.low_[of], self.high_[of])
+        for grid, of in self._of_kind():
+            on_grid[:, of] = grid(values[:, of], self.low_[of], self.high_[of])
         off = (values != on_grid) & np.isfinite(values)
         rows = np.flatnonzero(off.any(axis=1))
         if not len(rows):
