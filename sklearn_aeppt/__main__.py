@@ -1,12 +1,23 @@
 """The command line: ``sklearn-aeppt`` or ``python -m sklearn_aeppt``."""
 
 import argparse
+import ast
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from sklearn_aeppt._version import __version__
+
+#: The defenses that `protect` offers: named here, so that help does not wait for imports.
+DEFENSES = (
+    "EqualizedClassifier",
+    "AEPPTClassifier",
+    "MemGuardClassifier",
+    "RoundingClassifier",
+    "TemperatureClassifier",
+    "TopKClassifier",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     experiment.add_argument("--out", default="results", metavar="FOLDER")
 
     audit = commands.add_parser("audit", help="attack a model and write a report")
-    protect = commands.add_parser("protect", help="wrap a model in EqualizedClassifier and save it")
+    protect = commands.add_parser("protect", help="wrap a model in a defense and save it")
     for command in (audit, protect):
         command.add_argument(
             "--members", required=True, metavar="FILE", help="the model's training records"
@@ -85,6 +96,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     audit.add_argument("--jobs", type=int, default=None, help="number of attacks run in parallel")
     protect.add_argument("--model", required=True, metavar="FILE", help="a .skops file")
     protect.add_argument("--out", required=True, metavar="FILE", help=".skops file to write")
+    protect.add_argument(
+        "--defense",
+        choices=DEFENSES,
+        default="EqualizedClassifier",
+        help="(default: EqualizedClassifier)",
+    )
+    protect.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the defense, such as --set cost=l1; may be given several times",
+    )
 
     args = parser.parse_args(argv)
     if hasattr(sys.stdout, "reconfigure"):  # a name that the terminal cannot show is no failure
@@ -166,20 +190,42 @@ def check_out(path, endings):
         raise ValueError(f"--out {path}: there is no folder {folder}; create it first.")
 
 
+def _parameters(args, defense):
+    """Return the parameters of the defense that --set and --seed give."""
+    found = {} if args.seed is None else {"random_state": args.seed}
+    # the key would stand in the shell's history, and the model has an option of its own
+    known = sorted(set(defense._get_param_names()) - {"estimator", "key", "random_state"})
+    for given in args.set:
+        name, equals, value = given.partition("=")
+        if not equals or name not in known:
+            raise ValueError(
+                f"--set {given}: give NAME=VALUE, where {args.defense} has the names "
+                f"{', '.join(known)}."
+            )
+        try:
+            found[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):  # a word
+            found[name] = value
+    return found
+
+
 def _protect(args):
-    from sklearn_aeppt import EqualizedClassifier
+    from sklearn_aeppt import defenses
     from sklearn_aeppt._files import import_skops
     from sklearn_aeppt._saving import writing
 
     check_out(args.out, (".skops",))
+    defense = getattr(defenses, args.defense)
+    parameters = _parameters(args, defense)
     model, (X_mem, y_mem), (X_non, y_non) = _load(args)
-    defended = EqualizedClassifier(model, random_state=args.seed)
+    defended = defense(model, **parameters)
     defended.fit(X_mem, X_non, y_mem=y_mem, y_non=y_non)
     with writing(args.out, private=True) as file:
         import_skops().dump(defended, file)
+    secret = "the undefended model" + (" and the key" if hasattr(defended, "key") else "")
     print(
-        f"{args.out}: the model wrapped in EqualizedClassifier, readable by you only. It holds the "
-        "key and the undefended model: keep it as secret as both, and serve only its predict_proba."
+        f"{args.out}: the model wrapped in {args.defense}, readable by you only. It holds {secret}: "
+        "keep it as secret as those, and serve only its predict_proba."
     )
     return 0
 

@@ -42,9 +42,12 @@ def split_for_fitted(X, y, is_member):
 
 def split_by_mask(X, y, is_member, name):
     """Return (members, non_members) as `Records` out of one table."""
+    if name == "is_member" and _ndim(is_member) == 1 and _is_zero_or_one(is_member):
+        is_member = np.asarray(is_member, dtype=bool)  # by its name, they are no class labels
     if _ndim(is_member) != 1 or not _is_boolean(is_member):
         raise ValueError(
-            f"{name} must be a one-dimensional boolean mask over the rows of X, true for members, "
+            f"{name} must be a one-dimensional boolean mask over the rows of X, true for members"
+            f"{' (or 1 for members and 0 for the rest)' if name == 'is_member' else ''}, "
             f"got {str(is_member)[:80]!r}: compare it with the member's value, as in "
             "is_member == 1."
         )
@@ -109,6 +112,11 @@ def find_labels(classes, y):
 
 def _ndim(y):
     return y.ndim if hasattr(y, "ndim") else 2 if isinstance(y, dict) else np.ndim(y)
+
+
+def _is_zero_or_one(y):
+    y = np.asarray(y)
+    return y.dtype.kind in "iuf" and bool(np.isin(y, (0, 1)).all())
 
 
 def _is_boolean(y):

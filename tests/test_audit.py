@@ -401,6 +401,49 @@ def test_audit_command_with_bad_input_says_the_mend_in_one_line(files, capsys, o
     assert error.startswith("sklearn-aeppt: ") and message in error
 
 
+def test_protect_takes_every_output_defense():
+    from sklearn_aeppt import defenses
+    from sklearn_aeppt.__main__ import DEFENSES
+
+    known = [getattr(defenses, name) for name in defenses.__all__]
+    base = defenses.OutputDefense
+    found = [d for d in known if isinstance(d, type) and issubclass(d, base) and d is not base]
+    assert sorted(d.__name__ for d in found) == sorted(DEFENSES)
+
+
+def test_protect_command_takes_the_defense_and_its_parameters(files, tmp_path, capsys):
+    from skops.io import get_untrusted_types, load
+
+    out = tmp_path / "defended.skops"
+    equalized = ["--set", "cost=l1", "--set", "pairwise_delta=0.5", "--out", out]
+    assert main(command(files, *equalized, name="protect")) == 0
+    defended = load(out, trusted=get_untrusted_types(file=out))
+    assert (defended.cost, defended.pairwise_delta) == ("l1", 0.5)
+    rounded = ["--defense", "RoundingClassifier", "--set", "decimals=1", "--out", out]
+    assert main(command(files, *rounded, name="protect")) == 0
+    assert "wrapped in RoundingClassifier" in capsys.readouterr().out
+    assert load(out, trusted=get_untrusted_types(file=out)).decimals == 1
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ("cost", "give NAME=VALUE"),
+        ("decimals=1", "EqualizedClassifier has the names alpha"),
+        ("key=b'0123456789abcdef'", "--set key"),
+        ("estimator=None", "--set estimator"),
+        ("cost=l3", "'cost' parameter of EqualizedClassifier must be"),
+        ("delta=2", "'delta' parameter of EqualizedClassifier must be"),
+    ],
+)
+def test_protect_command_refuses_parameters_that_are_none(files, tmp_path, capsys, given, message):
+    out = tmp_path / "defended.skops"
+    assert main(command(files, "--set", given, "--out", out, name="protect")) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("sklearn-aeppt: ") and message in error
+    assert not out.exists()
+
+
 def test_protect_command_makes_a_model_that_answers_alike_when_loaded(files, tmp_path, capsys):
     from skops.io import get_untrusted_types, load
 

@@ -492,3 +492,22 @@ def test_groups_with_missing_values_are_a_group():
     assert report.slices["region"]
     numbers = np.where(y > 0, 1.5, np.nan)
     assert quick(fitted, slices={"score": (numbers[M], numbers[N])}).slices["score"]
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.float32, list])
+def test_a_mask_of_zeros_and_ones_is_a_mask_where_it_has_its_name(kind):
+    rng = np.random.default_rng(0)
+    X, y, is_member = rng.random((80, 4)), rng.integers(2, size=80), np.arange(80) % 2 == 0
+    model = RandomForestClassifier(5, random_state=0).fit(X[is_member], y[is_member])
+    ones = is_member.astype(int).tolist() if kind is list else is_member.astype(kind)
+    first, second = (
+        EqualizedClassifier(model, key=b"0123456789abcdef", random_state=0)
+        .fit(X, y, is_member=mask)
+        .predict_proba(X)
+        for mask in (is_member, ones)
+    )
+    np.testing.assert_array_equal(first, second)
+    with pytest.raises(ValueError, match="could be class labels"):
+        EqualizedClassifier(model).fit(X, ones)  # by its place it could be either
+    with pytest.raises(ValueError, match="1 for members and 0 for the rest"):
+        EqualizedClassifier(model).fit(X, y, is_member=np.asarray(ones) + 1)
