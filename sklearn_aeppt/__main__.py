@@ -224,8 +224,8 @@ def _protect(args):
         import_skops().dump(defended, file)
     secret = "the undefended model" + (" and the key" if hasattr(defended, "key") else "")
     print(
-        f"{args.out}: the model wrapped in {args.defense}, readable by you only. It holds {secret}: "
-        "keep it as secret as those, and serve only its predict_proba."
+        f"{args.out}: the model wrapped in {args.defense}, readable by you only. It holds "
+        f"{secret}: keep it as secret as those, and serve only its predict_proba."
     )
     return 0
 
