@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -231,6 +232,8 @@ def _protect(args):
 
 
 def _demo(args):
+    # before torch is imported: on a busy machine, the threads of small networks wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from sklearn_aeppt._demo import demo
 
     print(demo(data=args.data, target=args.target, out=args.out, seed=args.seed))

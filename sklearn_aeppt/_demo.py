@@ -23,6 +23,7 @@ ABOUT_AEPPT = (
     "AEPPT stops an attack that was trained on undefended outputs. The attack in the second row is",
     "retrained on the defended outputs; EqualizedClassifier is designed to stop it.",
 )
+EPOCHS = 40
 NO_TORCH = "AEPPT and its networks need torch and skorch: pip install 'sklearn-aeppt[torch]'."
 
 
@@ -125,7 +126,10 @@ def paper_parts(model, seed):
         from sklearn_aeppt.attacks import MIMAttack
     except ImportError:
         return None, GradientBoostingAttack(random_state=seed)
-    return AEPPTClassifier(model, random_state=seed), MIMAttack(random_state=seed)
+    # fewer epochs than the paper: nobody waits a minute for a demo
+    substitute = MIMAttack("substitute", max_epochs=EPOCHS)
+    attack = MIMAttack(max_epochs=EPOCHS, random_state=seed)
+    return AEPPTClassifier(model, substitute=substitute, random_state=seed), attack
 
 
 def percent(hits, trials):
