@@ -511,3 +511,5 @@ def test_made_up_baskets():
     assert len(np.unique(purchase_classes(X, 5, random_state=0))) == 5
     with pytest.raises(ValueError, match="noise"):
         make_purchase(10, noise=2.0)
+    with pytest.raises(ValueError, match="n_tastes"):
+        make_purchase(100, n_tastes=2, n_classes=2)

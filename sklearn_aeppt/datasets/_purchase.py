@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, validate_params
         "n_samples": [Interval(Integral, 1, None, closed="left")],
         "n_features": [Interval(Integral, 1, None, closed="left")],
         "n_classes": [Interval(Integral, 1, None, closed="left")],
-        "n_tastes": [Interval(Integral, 1, None, closed="left")],
+        "n_tastes": [Interval(Integral, 3, None, closed="left")],
         "noise": [Interval(Real, 0, 1, closed="both")],
         "random_state": ["random_state"],
     },
@@ -58,6 +58,11 @@ def make_purchase(
         1 where a product was bought, else 0.
     y : ndarray of shape (n_samples,), int64
         Class, from 0.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range, or if there are fewer baskets than classes.
 
     See Also
     --------
