@@ -1,4 +1,4 @@
-"""The equalized defense asked cleverly: variants of a record, equal outputs, several keys."""
+"""The equalized defense against variants, counts of equal outputs, and several keys."""
 
 from copy import copy
 from pathlib import Path
