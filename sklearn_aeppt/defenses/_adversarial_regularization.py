@@ -150,7 +150,7 @@ class AdversarialRegularizationClassifier(NetworkClassifier):
             Records of finite numbers, members and reference records; converted to float32.
         y : array-like of shape (n,)
             Class labels, of two classes or more.
-        is_member : boolean array-like of shape (n,), default=None
+        is_member : array-like of shape (n,), boolean or 0/1, default=None
             True for the rows that train the classifier; the others are reference records. None
             draws `member_fraction` of each class at random.
 

@@ -160,7 +160,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             With a fitted `estimator`: the non-members (a second set of records), or a boolean
             mask over the rows of `X` that is true for members, or, with `is_member`, the class
             labels. With an unfitted one: the class labels, which it requires.
-        is_member : boolean array-like of shape (n,), default=None
+        is_member : array-like of shape (n,), boolean or 0/1, default=None
             True for the rows of `X` that are members. With an unfitted `estimator` these rows
             train it; None draws `member_fraction` of each class at random.
         y_mem : array-like of shape (n_members,), default=None
