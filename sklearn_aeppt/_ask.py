@@ -1,6 +1,7 @@
 """The one place that asks a target: checked confidences, and labels as indices of its classes.
 
-A target is any object with ``predict_proba`` and ``classes_``. What is wrong with its predictions
+A target is any object with ``predict_proba`` and ``classes_`` (`with_classes` makes one of a
+function). What is wrong with its predictions
 is found here, before anything is attacked, defended or drawn.
 """
 
@@ -16,7 +17,8 @@ from sklearn_aeppt._simplex import check_proba
 def check_ready(target):
     """Refuse a target that cannot be asked; one without ``fit`` is fitted elsewhere."""
     if not hasattr(target, "predict_proba"):
-        raise TypeError(f"target={target!r} has no predict_proba to attack.")
+        mend = ": give the labels of its columns, classes=[...]" if callable(target) else ""
+        raise TypeError(f"target={target!r} has no predict_proba to attack{mend}.")
     if not is_fitted(target):
         raise NotFittedError(
             f"This {type(target).__name__} instance is not fitted yet: call its fit first."

@@ -93,8 +93,9 @@ class RecordField:
         """Return float64 numbers in (0, 1) of each record, shape (n, n_draws)."""
         in_blocks = type(X) is np.ndarray and X.dtype.kind == "f" and X.ndim == 2
         numbers, others = (X, None) if in_blocks else self.reader_(estimator, X)
-        n, d = (len(others), 1) if numbers is None else numbers.shape
-        block = min(BLOCK[0], max(1, BLOCK[1] // max(d, 1)))
+        n = numbers.shape[0] if others is None else len(others)
+        d = 1 if numbers is None else max(numbers.shape[1], 1)
+        block = min(BLOCK[0], max(1, BLOCK[1] // d))
         draws = np.empty((n, self.n_draws))
         for start in range(0, n, block):
             rows = slice(start, start + block)

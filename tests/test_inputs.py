@@ -511,3 +511,36 @@ def test_a_mask_of_zeros_and_ones_is_a_mask_where_it_has_its_name(kind):
         EqualizedClassifier(model).fit(X, ones)  # by its place it could be either
     with pytest.raises(ValueError, match="1 for members and 0 for the rest"):
         EqualizedClassifier(model).fit(X, y, is_member=np.asarray(ones) + 1)
+
+
+def test_a_function_with_its_classes_is_a_target():
+    rng = np.random.default_rng(0)
+    X, y = rng.random((400, 6)), np.array(["no", "yes"])[rng.integers(2, size=400)]
+    model = RandomForestClassifier(20, random_state=0).fit(X[:200], y[:200])
+
+    def service(X):
+        return model.predict_proba(X).tolist()
+
+    view, same = query(service, X, y, classes=["no", "yes"]), query(model, X, y)
+    for key in ("proba", "label", "y"):
+        np.testing.assert_array_equal(view[key], same[key])
+    sides = X[:200], y[:200], X[200:], y[200:]
+    asked = audit(service, *sides, "quick", random_state=0, classes=["no", "yes"])
+    known = audit(model, *sides, "quick", random_state=0)
+    assert asked.name == "service" and asked.results == known.results
+    both = audit(
+        {"a": service, "b": service}, *sides, "quick", random_state=0, classes=["no", "yes"]
+    )
+    assert both.reports["a"].results == both.reports["b"].results
+    with pytest.raises(TypeError, match=r"give the labels of its columns, classes="):
+        audit(service, *sides, "quick")
+    with pytest.raises(TypeError, match="leave classes out"):
+        query(model, X, y, classes=["no", "yes"])
+    with pytest.raises(TypeError, match="give a function of the records"):
+        query(3, X, y, classes=["no", "yes"])
+    with pytest.raises(ValueError, match="different labels"):
+        query(service, X, y, classes=["no", "no"])
+    with pytest.raises(ValueError, match="2 columns for 3 classes"):
+        query(service, X, y, classes=["no", "yes", "other"])
+    with pytest.raises(ValueError, match="does not know"):
+        query(service, X, y, classes=["No", "Yes"])

@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from sklearn_aeppt._ask import ask_as_attacker, check_ready
+from sklearn_aeppt._function_target import with_classes
 from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._records import RecordRows
 from sklearn_aeppt._slices import slice_dict
@@ -31,20 +32,22 @@ ROWS_AT_ONCE, NUMBERS_AT_ONCE = 2**13, 2**24
 
 @np.errstate(under="ignore")  # what is nearly nothing may become nothing
 def query(
-    target: BaseEstimator | Sequence[BaseEstimator],
+    target: Any,
     X: Any,
     y: ArrayLike | None = None,
     *,
     n_queries: int = 1,
     augment: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
     random_state: int | np.random.RandomState | None = None,
+    classes: ArrayLike | None = None,
 ) -> dict[Any, Any]:
     """Collect a target's outputs for records, as a black-box adversary does.
 
     Parameters
     ----------
-    target : fitted classifier, or list of them
-        Anything with ``predict_proba`` and ``classes_``, such as the client of a service. A
+    target : fitted classifier, function, or list of them
+        Anything with ``predict_proba`` and ``classes_``, such as the client of a service, or a
+        function of the records that returns confidences, with `classes`. A
         defended classifier is queried like any other, so the attack sees only its defended
         outputs. A list stands for several deployments of one model, such as replicas whose
         defenses hold different keys: all of them get the same queries, and their outputs are
@@ -64,6 +67,8 @@ def query(
         of a sequence, such as `NoiseLadder`, are used in turn. None repeats the record itself.
     random_state : int, RandomState instance or None, default=None
         Seeds the variants. Pass an int for reproducible results.
+    classes : array-like of shape (K,), default=None
+        For a function as target: the class labels of its columns. Classifiers have their own.
 
     Returns
     -------
@@ -87,7 +92,8 @@ def query(
         If `y` holds a label that the target does not know, if deployments differ in classes, or
         if outputs are not probability vectors.
     TypeError
-        If the target has no ``predict_proba`` or no ``classes_``.
+        If the target has no ``predict_proba`` or no ``classes_``, or has both and is given
+        `classes`.
 
     See Also
     --------
@@ -108,7 +114,7 @@ def query(
     >>> view["proba"].shape, view["label"].dtype
     ((150, 3), dtype('int64'))
     """
-    targets = check_deployments(target)
+    targets = check_deployments(with_classes(target, classes))
     steps = list(augment) if isinstance(augment, Sequence) else [augment]
     answers = _ask_often(targets, X, n_queries, steps, check_random_state(random_state))
     proba, classes = answers[:, 0], targets[0].classes_

@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
+from sklearn_aeppt._function_target import FunctionTarget, with_classes
 from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._members import check_two_sets
 from sklearn_aeppt._precomputed import PrecomputedClassifier
@@ -66,6 +67,7 @@ def audit(
     slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
     memory: str | Memory | None = None,
     verbose: int = 0,
+    classes: ArrayLike | None = None,
 ) -> AuditComparison: ...
 
 
@@ -84,6 +86,7 @@ def audit(
     slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
     memory: str | Memory | None = None,
     verbose: int = 0,
+    classes: ArrayLike | None = None,
 ) -> AuditReport: ...
 
 
@@ -101,6 +104,7 @@ def audit(
     slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
     memory: str | Memory | None = None,
     verbose: int = 0,
+    classes: ArrayLike | None = None,
 ) -> AuditReport | AuditComparison:
     r"""Run all available attacks on a fitted classifier and report what they achieve.
 
@@ -109,8 +113,9 @@ def audit(
 
     Parameters
     ----------
-    target : fitted classifier, or dict of fitted classifiers
-        Anything with ``predict_proba`` and ``classes_``, defended or not; without ``predict`` it
+    target : fitted classifier, function, or dict of them
+        Anything with ``predict_proba`` and ``classes_``, defended or not, or a function of the
+        records that returns confidences, with `classes`; without ``predict`` it
         decides by the argmax, and what has no ``fit``, such as the address of a service, need not
         be a scikit-learn estimator. Several, by name, are audited on the same records; the first
         is what the others' perturbation is measured from. A name is any text or object, shown as
@@ -152,6 +157,8 @@ def audit(
         it: keep it where nobody else writes.
     verbose : int, default=0
         Above 0 shows a progress bar.
+    classes : array-like of shape (K,), default=None
+        For a function as target: the class labels of its columns. Classifiers have their own.
 
     Returns
     -------
@@ -165,7 +172,7 @@ def audit(
         the target's confidences are not probability vectors, one column for each class; if no
         attack can be run.
     TypeError
-        If the target has no ``predict_proba``.
+        If the target has no ``predict_proba``, or has its own classes and is given `classes`.
 
     Warns
     -----
@@ -191,6 +198,7 @@ def audit(
     >>> report.leakage
     'confidences'
     """
+    target = with_classes(target, classes)
     if isinstance(target, dict):
         return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
                         slices=slices, memory=memory, verbose=verbose)  # fmt: skip
@@ -239,7 +247,7 @@ def audit(
     groups = {"class": y, "answer": np.where(right, "right", "wrong"), **given}
     not_run = [{"attack": c.name, "not_run": c.not_run} for c in found if c.not_run]
     return AuditReport(
-        name=type(target).__name__ if name is None else as_text(name),
+        name=as_text(_name_of(target) if name is None else name),
         results=[*rows, *not_run],
         strongest=strongest,
         floor=floor,
@@ -252,6 +260,10 @@ def audit(
         canaries=canaries,
         at_risk=[int(i) for i in at_risk],
     )
+
+
+def _name_of(target):
+    return repr(target) if isinstance(target, FunctionTarget) else type(target).__name__
 
 
 def _compare(targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state, **options):
