@@ -1,8 +1,8 @@
 """The one place that asks a target: checked confidences, and labels as indices of its classes.
 
 A target is any object with ``predict_proba`` and ``classes_`` (`with_classes` makes one of a
-function). What is wrong with its predictions
-is found here, before anything is attacked, defended or drawn.
+function). What is wrong with its predictions is found here, before anything is attacked, defended
+or drawn.
 """
 
 import numpy as np
