@@ -66,7 +66,9 @@ class Net(NeuralNet):
             self.initialize()
         self.notify("on_train_begin", X=X, y=y)
         try:
-            self.fit_loop(X, y, **fit_params)
+            # an earlier training that was interrupted inside torch's no_grad has left them off
+            with torch.enable_grad():
+                self.fit_loop(X, y, **fit_params)
         except KeyboardInterrupt:  # also skorch's way of stopping early
             stops = [cb for _, cb in self.callbacks_ if isinstance(cb, EarlyStopping)]
             if not any(stop.misses_ == stop.patience for stop in stops):
