@@ -91,7 +91,8 @@ class RecordField:
     @_quiet
     def __call__(self, estimator, X):
         """Return float64 numbers in (0, 1) of each record, shape (n, n_draws)."""
-        in_blocks = type(X) is np.ndarray and X.dtype.kind == "f" and X.ndim == 2
+        plain = type(X) is np.ndarray and X.dtype.kind == "f" and X.ndim == 2
+        in_blocks = plain and self.reader_.is_numeric_  # a pipeline's steps are called once
         numbers, others = (X, None) if in_blocks else self.reader_(estimator, X)
         n = numbers.shape[0] if others is None else len(others)
         d = 1 if numbers is None else max(numbers.shape[1], 1)
