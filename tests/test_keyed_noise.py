@@ -30,8 +30,13 @@ if torch:
     quick = MIMAttack("substitute", max_epochs=2, random_state=0)
     KEYED += [
         AEPPTClassifier(None, step_size=1e-3, max_iter=3, substitute=quick, random_state=0),
+        # trained long enough to give most records a toss: by four tosses two keys agree now and then
         MemGuardClassifier(
-            None, epsilon=0.02, max_iter=30, defense_classifier=quick, random_state=0
+            None,
+            epsilon=0.02,
+            max_iter=30,
+            defense_classifier=clone(quick).set_params(max_epochs=20),
+            random_state=0,
         ),
     ]
 
