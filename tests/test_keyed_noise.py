@@ -30,7 +30,7 @@ if torch:
     quick = MIMAttack("substitute", max_epochs=2, random_state=0)
     KEYED += [
         AEPPTClassifier(None, step_size=1e-3, max_iter=3, substitute=quick, random_state=0),
-        # trained long enough to give most records a toss: by four tosses two keys agree now and then
+        # trained long enough that most records toss a coin: over four, two keys agree by chance
         MemGuardClassifier(
             None,
             epsilon=0.02,
