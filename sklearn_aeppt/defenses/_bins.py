@@ -15,10 +15,10 @@ WIDTH, LOG_ODDS_WIDTH, LAST_EDGE = 0.01, 0.5, 0.999
 N_QUANTILES = 33  # of the confidences inside a bin
 
 
-def quantile_edges(confidences: Sequence[np.ndarray], n_bins: int) -> np.ndarray:
+def quantile_edges(
+    confidences: Sequence[np.ndarray], n_bins: int, wide: bool = True
+) -> np.ndarray:
     """Return the inner edges of bins: quantiles of several samples in equal weight.
-
-    Edges closer than the least width are left out.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ def quantile_edges(confidences: Sequence[np.ndarray], n_bins: int) -> np.ndarray
         The samples, none of them empty.
     n_bins : int >= 2
         Number of bins at most.
+    wide : bool, default=True
+        Whether to leave out edges closer than the least width.
 
     Returns
     -------
@@ -36,8 +38,8 @@ def quantile_edges(confidences: Sequence[np.ndarray], n_bins: int) -> np.ndarray
     found = np.unique(np.quantile(pooled, np.linspace(0, 1, n_bins + 1)[1:-1]))
     edges: list[float] = []
     for edge in found[found <= LAST_EDGE]:
-        wide = not edges or edge - edges[-1] >= WIDTH
-        if wide or logit(edge) - logit(edges[-1]) >= LOG_ODDS_WIDTH:
+        far = not wide or not edges or edge - edges[-1] >= WIDTH
+        if far or logit(edge) - logit(edges[-1]) >= LOG_ODDS_WIDTH:
             edges.append(edge)
     return np.array(edges or [min(found[0], LAST_EDGE)])
 
