@@ -90,6 +90,14 @@ def test_many_queries_gain_nothing_where_all_rows_are_equal(tmp_path):
     assert equal["gain"] < 2 * equal["interval, half"]
 
 
+def test_a_service_is_measured_with_and_without_the_defense(tmp_path):
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    rows = run_study("serving", scale="smoke", out=tmp_path)["tables"]["runs"]
+    assert [row["data"] for row in rows] == ["undefended", "equalized", "equalized / undefended"]
+    assert all(row["requests/s"] > 0 for row in rows)
+
+
 def test_a_study_says_what_it_does_not_take(tmp_path):
     with pytest.raises(ValueError, match="'speed' takes no dataset"):
         run_study("speed", scale="smoke", out=tmp_path, dataset="cifar100")
