@@ -50,7 +50,7 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
         model = overfit_model(X, seed).fit(take(mem), y[mem])
         bar.update()
         bar.set_description("protecting the model")
-        aeppt, attack = paper_parts(model, seed)
+        aeppt, attack = aeppt_around(model, seed), GradientBoostingAttack(random_state=seed)
         equalized = EqualizedClassifier(model, random_state=seed)
         equalized.fit(take(mem), take(non), y_mem=y[mem], y_non=y[non])
         targets = {"undefended": model, "AEPPT": aeppt, "equalized": equalized}
@@ -119,17 +119,16 @@ def demo(data=None, target=None, out="aeppt_demo.png", seed=0):
     return "\n".join(lines)
 
 
-def paper_parts(model, seed):
-    """Return (AEPPT around the model, the paper's adversary); without torch None and another."""
+def aeppt_around(model, seed):
+    """Return AEPPT around the model; without torch None."""
     try:
         from sklearn_aeppt import AEPPTClassifier
         from sklearn_aeppt.attacks import MIMAttack
     except ImportError:
-        return None, GradientBoostingAttack(random_state=seed)
+        return None
     # fewer epochs than the paper: nobody waits a minute for a demo
     substitute = MIMAttack("substitute", max_epochs=EPOCHS)
-    attack = MIMAttack(max_epochs=EPOCHS, random_state=seed)
-    return AEPPTClassifier(model, substitute=substitute, random_state=seed), attack
+    return AEPPTClassifier(model, substitute=substitute, random_state=seed)
 
 
 def percent(hits, trials):
