@@ -32,11 +32,14 @@ from sklearn_aeppt.attacks import (
     GradientBoostingAttack,
     LiRAAttack,
     RMIAAttack,
+    RoundingAttack,
     ShadowAttack,
     ThresholdAttack,
     query,
 )
+from sklearn_aeppt.attacks._fit_params import FitParams
 from sklearn_aeppt.audit import audit
+from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.defenses import RoundingClassifier, TopKClassifier
 
 pd = pytest.importorskip("pandas")
@@ -252,6 +255,83 @@ def test_a_target_that_cannot_be_trained_again_costs_its_shadow_models_only():
     not_run = {row["attack"]: row["not_run"] for row in report.results if "not_run" in row}
     assert list(not_run) == ["lira"]
     assert "Must have at least 1 validation dataset" in not_run["lira"]
+    assert "fit_params" in not_run["lira"]
+
+
+def test_shadow_models_are_given_what_the_target_was_given():
+    attacks = {
+        "lira": LiRAAttack(n_shadow_models=4),
+        "rounded": RoundingAttack(RMIAAttack(n_shadow_models=4)),
+        "shadow": ShadowAttack(n_shadow_models=2),
+    }
+    model = NeedsValidationSet().fit(X[M], y[M], eval_set=(X[N], y[N]))
+    report = quick(model, attacks=attacks, fit_params={"eval_set": (X[N], y[N])})
+    assert len(report.ran) == 3
+    pipeline = make_pipeline(FunctionTransformer(), LogisticRegression())
+    name, weight = "logisticregression__sample_weight", np.where(y == 0, 50.0, 1.0)
+    pipeline.fit(X[M], y[M], **{name: weight[M]})
+    report = quick(pipeline, attacks=attacks, record_params={name: (weight[M], list(weight[N]))})
+    assert len(report.ran) == 3
+    deaf = quick(
+        KNeighborsClassifier().fit(X[M], y[M]),
+        attacks={**attacks, "gap": GapAttack()},
+        record_params={"sample_weight": (weight[M], weight[N])},
+    )
+    assert "unexpected keyword argument 'sample_weight'" in deaf.not_run[0]["not_run"]
+
+
+def test_fit_parameters_that_are_not_of_the_records_are_refused():
+    match = r"record_params\['sample_weight'\] holds 119 value\(s\) for 120 non-members"
+    with pytest.raises(ValueError, match=match):
+        quick(fitted, record_params={"sample_weight": (np.ones(120), np.ones(119))})
+    with pytest.raises(ValueError, match=r"give it as record_params={'sample_weight'"):
+        quick(fitted, fit_params={"sample_weight": np.ones(120)})
+
+
+def test_canaries_are_trained_with_the_targets_weights():
+    told = []
+
+    class Listens(GaussianNB):
+        def fit(self, X, y, sample_weight=None, eval_set=None):
+            told.append((len(y), sample_weight.sum(), eval_set))
+            return super().fit(X, y, sample_weight)
+
+    given = FitParams({"eval_set": "theirs"}, {"sample_weight": np.full(240, 2.0)})
+    canary_risk(Listens(), X, y, member, given, 0)
+    assert told == [(150, 300.0, "theirs")]
+
+
+@pytest.mark.parametrize("package", ["xgboost", "lightgbm", "catboost"])
+def test_boosting_that_stops_early_has_shadow_models(package):
+    module = pytest.importorskip(package)
+    model = {
+        "xgboost": lambda: module.XGBClassifier(
+            n_estimators=5, early_stopping_rounds=2, n_jobs=1, verbosity=0
+        ),
+        "lightgbm": lambda: module.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1),
+        "catboost": lambda: module.CatBoostClassifier(
+            iterations=5, verbose=0, thread_count=1, allow_writing_files=False
+        ),
+    }[package]()
+    told = {"eval_set": [(X[N], y[N])]}
+    if package == "lightgbm":  # as many validation labels as there are members are no weights
+        told = {"eval_X": X[N], "eval_y": y[N]}
+        told["callbacks"] = [module.early_stopping(2, verbose=False)]
+    model.fit(X[M], y[M], sample_weight=np.ones(120), **told)
+    weights = {"sample_weight": (np.ones(120), np.ones(120))}
+    attacks = [LiRAAttack(n_shadow_models=4)]
+    assert quick(model, attacks=attacks, fit_params=told, record_params=weights).ran
+
+
+def test_xgboost_has_shadow_models_where_classes_are_rare():
+    module = pytest.importorskip("xgboost")
+    rare = np.where(np.isin(np.arange(240), [0, 130]), 4, y)
+    rare[[1, 2, 131]] = 3
+    model = module.XGBClassifier(n_estimators=3, n_jobs=1, verbosity=0)
+    model.fit(np.r_[X[M], X[:1]], np.r_[rare[M], 5])  # a class of which the audit has no record
+    for target in (model, RoundingClassifier(model, decimals=1).fit(X[M], X[N])):
+        report = quick(target, labels=rare, attacks=[LiRAAttack(n_shadow_models=4)])
+        assert len(report.ran) == 1
 
 
 def test_an_attack_that_fails_costs_its_own_row():
