@@ -8,9 +8,15 @@ from extras import torch
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
-from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
-from sklearn.exceptions import NotFittedError
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
@@ -40,7 +46,7 @@ from sklearn_aeppt.attacks import (
 from sklearn_aeppt.attacks._fit_params import FitParams
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.audit._canaries import canary_risk
-from sklearn_aeppt.defenses import RoundingClassifier, TopKClassifier
+from sklearn_aeppt.defenses import ModelStackingClassifier, RoundingClassifier, TopKClassifier
 
 pd = pytest.importorskip("pandas")
 
@@ -390,10 +396,75 @@ def test_metadata_are_routed_by_request():
 
 def test_ensembles_around_a_defense_and_a_defense_around_one():
     inner = RoundingClassifier(LogisticRegression(), random_state=0)
-    around = AdaBoostClassifier(inner, n_estimators=3, random_state=0).fit(X, y)
-    assert around.predict_proba(X).shape == (240, 3)
-    outside = RoundingClassifier(AdaBoostClassifier(n_estimators=3)).fit(X, y)
-    assert outside.predict_proba(X).shape == (240, 3)
+    for around in (
+        AdaBoostClassifier(inner, n_estimators=3, random_state=0),
+        BaggingClassifier(inner, n_estimators=3, random_state=0),
+        CalibratedClassifierCV(inner, cv=2),
+    ):
+        assert around.fit(X, y).predict_proba(X).shape == (240, 3)
+    for inside in (
+        AdaBoostClassifier(n_estimators=3),
+        BaggingClassifier(LogisticRegression(), n_estimators=3),
+        CalibratedClassifierCV(LogisticRegression(), cv=2),
+        GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2),
+        VotingClassifier([("one", LogisticRegression())], voting="soft"),
+    ):
+        plain = RoundingClassifier(inside, random_state=0).fit(X, y)
+        assert plain.predict_proba(X).shape == (240, 3)
+        weight = np.where(y == 0, 50.0, 1.0)
+        weighted = clone(plain).fit(X, y, sample_weight=weight)  # which they hand on
+        assert np.mean(weighted.predict(X) == 0) > np.mean(plain.predict(X) == 0)
+
+
+def test_weights_are_routed_through_meta_estimators():
+    weight = np.where(y == 0, 50.0, 1.0)
+    with config_context(enable_metadata_routing=True):
+        model = LogisticRegression().set_fit_request(sample_weight=True)
+        ignored = KNeighborsClassifier()  # has no weights to request
+        rounding = RoundingClassifier(model, random_state=0).set_score_request(sample_weight=False)
+        calibrated = CalibratedClassifierCV(model, cv=2).set_fit_request(sample_weight=True)
+        stack = ModelStackingClassifier([("a", model), ("b", ignored)], model, random_state=0)
+        for estimator in (
+            GridSearchCV(rounding, {"decimals": [3]}, cv=2, error_score="raise"),
+            EqualizedClassifier(calibrated, key=KEY),
+            RoundingClassifier(make_pipeline(FunctionTransformer(), model)),
+            make_pipeline(FunctionTransformer(), rounding),
+            RoundingClassifier(stack),
+            GridSearchCV(stack, {"random_state": [0]}, cv=2, error_score="raise"),
+        ):
+            weighted = np.mean(clone(estimator).fit(X, y, sample_weight=weight).predict(X) == 0)
+            plain = np.mean(clone(estimator).fit(X, y).predict(X) == 0)
+            assert weighted > plain + 0.2, estimator
+        bag = BaggingClassifier(RoundingClassifier(ignored), n_estimators=3).fit(X, y)
+        assert bag.predict_proba(X).shape == (240, 3)
+        with pytest.raises(UnsetMetadataPassedError, match=r"LogisticRegression\.set_fit_request"):
+            RoundingClassifier(LogisticRegression()).fit(X, y, sample_weight=weight)
+
+
+def test_shadow_models_of_a_defense_at_the_end_of_a_pipeline_with_routing():
+    with config_context(enable_metadata_routing=True):
+        defense = TopKClassifier(GaussianNB()).set_fit_request(is_member=True)
+        template = make_pipeline(FunctionTransformer(), defense)
+        attack = LiRAAttack(template, n_shadow_models=4, mode="offline", random_state=0)
+        attack.fit(query(fitted, X, y), member)
+    for model, row in zip(attack.shadow_estimators_, attack.in_mask_):
+        expected = GaussianNB().fit(X[row], y[row])
+        np.testing.assert_allclose(model[-1].estimator_.theta_, expected.theta_)
+
+
+def test_a_record_of_weight_zero_is_no_member():
+    asked = []
+
+    class Notes(RoundingClassifier):
+        def _fit_defense(self, members, non_members):
+            asked.append((members.X, non_members.X))
+
+    weight = np.where(np.arange(240) % 3 == 0, 0.0, 1.0)
+    mask = member.copy()
+    Notes(LogisticRegression()).fit(X, y, is_member=mask, sample_weight=weight)
+    np.testing.assert_array_equal(mask, member)  # not written to
+    np.testing.assert_array_equal(asked[0][0], X[member & (weight > 0)])
+    np.testing.assert_array_equal(asked[0][1], X[~member | (weight == 0)])
 
 
 @pytest.mark.parametrize(
