@@ -325,7 +325,7 @@ def test_labels_are_not_renumbered_where_something_else_may_name_them():
         LiRAAttack(_Weighed(True), n_shadow_models=4, fit_params={"eval_set": [0]}),
         LiRAAttack(_Weighed(True, class_weight={5: 2.0}), n_shadow_models=4),
     ):
-        with pytest.raises(ValueError, match=r"Invalid classes.*with a gap.*more records of"):
+        with pytest.raises(ValueError, match=r"Invalid classes.*have a gap.*more records of"):
             attack.fit(view, is_member).predict(view)
 
 

@@ -108,11 +108,11 @@ def fit_on(template, X, y, is_in, given):
         if labels.dtype.kind not in "iu" or np.array_equal(labels, np.arange(len(labels))):
             raise
         if given.constant or _holds_dict(template):
+            shown = f"{labels[:9].tolist()}{'...' if len(labels) > 9 else ''}"
             raise ValueError(
-                f"{error} The records that train this model have the labels {labels[:9].tolist()}"
-                f"{'...' if len(labels) > 9 else ''}, with a gap. They cannot be renumbered, "
-                "because fit_params or a parameter of the model may name labels: give more "
-                "records of the rare classes."
+                f"{error} (The labels that train this model, {shown}, have a gap. If that is the "
+                "reason: they cannot be renumbered, because fit_params or a parameter of the model "
+                "may name labels; give more records of the rare classes.)"
             ) from error
         order = np.r_[labels, np.setdiff1d(y, labels)]  # classes of non-members alone come last
         place = np.argsort(order)[np.searchsorted(np.sort(order), y)]
