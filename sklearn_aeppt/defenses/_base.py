@@ -173,8 +173,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             Class labels of the non-members, in the form ``fit(X_mem, X_non)``.
         sample_weight : array-like of shape (n,), default=None
             Weights of the records, for the training of an unfitted `estimator`; the defense
-            itself weighs all records alike. A record of weight zero trains nothing and is no
-            member.
+            itself weighs all records alike. A record of weight zero trains nothing and counts
+            as a non-member.
         **fit_params : dict
             Further parameters of the unfitted `estimator`'s ``fit``. Those with one value for
             each record are cut to the records that train it. With scikit-learn's metadata routing
