@@ -19,11 +19,15 @@ from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_method_params as take_fit_params
 from sklearn.utils.validation import _check_n_features as check_n_features
 
+# Weights of records, with the messages that scikit-learn's checks of estimators expect.
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
 __all__ = [
     "BaseComposition",
     "BaseScorer",
     "check_feature_names",
     "check_n_features",
+    "check_sample_weight",
     "clone_parametrized",
     "routing_enabled",
     "take_fit_params",

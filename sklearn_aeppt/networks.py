@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_aeppt._compat import check_sample_weight
 from sklearn_aeppt._nets import skorch, torch
 from sklearn_aeppt._nets._saved_module import SavedModule
 from sklearn_aeppt._nets._target_networks import (
@@ -31,7 +32,7 @@ from sklearn_aeppt._nets._target_networks import (
     Dropout,
     FullyConnected,
 )
-from sklearn_aeppt._nets._training import Net, TensorBatches
+from sklearn_aeppt._nets._training import ClassNet, TensorBatches
 from sklearn_aeppt._one_step import OneStep
 from sklearn_aeppt._saving import writing
 from sklearn_aeppt._version import __version__
@@ -162,7 +163,7 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
         self.precision = precision
         self.checkpoint = checkpoint
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
 
         Parameters
@@ -171,6 +172,9 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
             Records of finite numbers; converted to float32.
         y : array-like of shape (n,)
             Class labels, of two classes or more.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the records in the loss, which count by their ratios alone. A record of
+            weight zero is left out.
 
         Returns
         -------
@@ -181,19 +185,21 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
         ------
         ValueError
             If a parameter is out of its range, if `X` or `y` is invalid or their lengths differ,
-            if `y` holds one class only, if "alexnet" is given records of another size than its
-            images, or if the file `checkpoint` is not a checkpoint.
+            if `y` holds one class only, if weights are negative or all zero, if "alexnet" is given
+            records of another size than its images, or if the file `checkpoint` is not a
+            checkpoint.
         """
         self._validate_params()
         records, classes, index = self._read_training(X, y)
+        weight = self._read_weight(sample_weight, records)
         callbacks = []
         if self.checkpoint is not None:
             same = {**self.get_params(), "checkpoint": None, "verbose": 0, "max_epochs": None}
-            key = joblib.hash([__version__, same, records, index], coerce_mmap=True)
+            key = joblib.hash([__version__, same, records, index, weight], coerce_mmap=True)
             callbacks = [_Resume(Path(self.checkpoint), key)]
         net = self._build_net(_TargetNet, records.shape[1], len(classes), callbacks)
         net.precision = getattr(torch, self.precision)
-        return self._train(net, records, classes, index)
+        return self._train(net, records, classes, index, weight)
 
     def _read_training(self, X, y):
         X, y = validate_data(self, self._flat(X), y, dtype=np.float32)
@@ -206,8 +212,22 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
             )
         return X, classes, index.astype(np.int64)
 
-    def _train(self, net, X, classes, index):
-        net.fit({"input": X}, index)
+    def _read_weight(self, sample_weight, X):
+        return None if sample_weight is None else check_sample_weight(sample_weight, X)
+
+    def _train(self, net, X, classes, index, weight=None):
+        inputs = {"input": X}
+        if weight is not None:
+            if (weight < 0).any() or not weight.any():
+                raise ValueError(
+                    "sample_weight must not be negative, nor zero for all training records, got "
+                    f"values from {weight.min()} to {weight.max()}."
+                )
+            there = weight > 0
+            weight = weight[there] / weight[there].mean()
+            inputs = {"input": X[there], "sample_weight": weight.astype(np.float32)}
+            index = index[there]
+        net.fit(inputs, index)
         self.history_ = net.history
         self.module_ = net.module_.eval()
         self.classes_ = classes
@@ -315,7 +335,7 @@ class NetworkClassifier(SavedModule, ClassifierMixin, OneStep, BaseEstimator):
             )
 
 
-class _TargetNet(Net):
+class _TargetNet(ClassNet):
     """skorch's net, whose products may be of less precision than its weights."""
 
     precision = torch.float32

@@ -27,7 +27,7 @@ from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt.attacks import MIMAttack, query
 
 KEY = b"a key of the tests, known to all"
-REQUESTS = {"is_member": True, "y_mem": None, "y_non": None, "sample_weight": None}
+REQUESTS = {"is_member": True, "y_mem": None, "y_non": None}
 
 
 @pytest.fixture

@@ -8,9 +8,15 @@ from extras import torch
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
-from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
-from sklearn.exceptions import NotFittedError
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
@@ -32,12 +38,15 @@ from sklearn_aeppt.attacks import (
     GradientBoostingAttack,
     LiRAAttack,
     RMIAAttack,
+    RoundingAttack,
     ShadowAttack,
     ThresholdAttack,
     query,
 )
+from sklearn_aeppt.attacks._fit_params import FitParams
 from sklearn_aeppt.audit import audit
-from sklearn_aeppt.defenses import RoundingClassifier, TopKClassifier
+from sklearn_aeppt.audit._canaries import canary_risk
+from sklearn_aeppt.defenses import ModelStackingClassifier, RoundingClassifier, TopKClassifier
 
 pd = pytest.importorskip("pandas")
 
@@ -252,6 +261,83 @@ def test_a_target_that_cannot_be_trained_again_costs_its_shadow_models_only():
     not_run = {row["attack"]: row["not_run"] for row in report.results if "not_run" in row}
     assert list(not_run) == ["lira"]
     assert "Must have at least 1 validation dataset" in not_run["lira"]
+    assert "fit_params" in not_run["lira"]
+
+
+def test_shadow_models_are_given_what_the_target_was_given():
+    attacks = {
+        "lira": LiRAAttack(n_shadow_models=4),
+        "rounded": RoundingAttack(RMIAAttack(n_shadow_models=4)),
+        "shadow": ShadowAttack(n_shadow_models=2),
+    }
+    model = NeedsValidationSet().fit(X[M], y[M], eval_set=(X[N], y[N]))
+    report = quick(model, attacks=attacks, fit_params={"eval_set": (X[N], y[N])})
+    assert len(report.ran) == 3
+    pipeline = make_pipeline(FunctionTransformer(), LogisticRegression())
+    name, weight = "logisticregression__sample_weight", np.where(y == 0, 50.0, 1.0)
+    pipeline.fit(X[M], y[M], **{name: weight[M]})
+    report = quick(pipeline, attacks=attacks, record_params={name: (weight[M], list(weight[N]))})
+    assert len(report.ran) == 3
+    deaf = quick(
+        KNeighborsClassifier().fit(X[M], y[M]),
+        attacks={**attacks, "gap": GapAttack()},
+        record_params={"sample_weight": (weight[M], weight[N])},
+    )
+    assert "unexpected keyword argument 'sample_weight'" in deaf.not_run[0]["not_run"]
+
+
+def test_fit_parameters_that_are_not_of_the_records_are_refused():
+    match = r"record_params\['sample_weight'\] holds 119 value\(s\) for 120 non-members"
+    with pytest.raises(ValueError, match=match):
+        quick(fitted, record_params={"sample_weight": (np.ones(120), np.ones(119))})
+    with pytest.raises(ValueError, match=r"give it as record_params={'sample_weight'"):
+        quick(fitted, fit_params={"sample_weight": np.ones(120)})
+
+
+def test_canaries_are_trained_with_the_targets_weights():
+    told = []
+
+    class Listens(GaussianNB):
+        def fit(self, X, y, sample_weight=None, eval_set=None):
+            told.append((len(y), sample_weight.sum(), eval_set))
+            return super().fit(X, y, sample_weight)
+
+    given = FitParams({"eval_set": "theirs"}, {"sample_weight": np.full(240, 2.0)})
+    canary_risk(Listens(), X, y, member, given, 0)
+    assert told == [(150, 300.0, "theirs")]
+
+
+@pytest.mark.parametrize("package", ["xgboost", "lightgbm", "catboost"])
+def test_boosting_that_stops_early_has_shadow_models(package):
+    module = pytest.importorskip(package)
+    model = {
+        "xgboost": lambda: module.XGBClassifier(
+            n_estimators=5, early_stopping_rounds=2, n_jobs=1, verbosity=0
+        ),
+        "lightgbm": lambda: module.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1),
+        "catboost": lambda: module.CatBoostClassifier(
+            iterations=5, verbose=0, thread_count=1, allow_writing_files=False
+        ),
+    }[package]()
+    told = {"eval_set": [(X[N], y[N])]}
+    if package == "lightgbm":  # as many validation labels as there are members are no weights
+        told = {"eval_X": X[N], "eval_y": y[N]}
+        told["callbacks"] = [module.early_stopping(2, verbose=False)]
+    model.fit(X[M], y[M], sample_weight=np.ones(120), **told)
+    weights = {"sample_weight": (np.ones(120), np.ones(120))}
+    attacks = [LiRAAttack(n_shadow_models=4)]
+    assert quick(model, attacks=attacks, fit_params=told, record_params=weights).ran
+
+
+def test_xgboost_has_shadow_models_where_classes_are_rare():
+    module = pytest.importorskip("xgboost")
+    rare = np.where(np.isin(np.arange(240), [0, 130]), 4, y)
+    rare[[1, 2, 131]] = 3
+    model = module.XGBClassifier(n_estimators=3, n_jobs=1, verbosity=0)
+    model.fit(np.r_[X[M], X[:1]], np.r_[rare[M], 5])  # a class of which the audit has no record
+    for target in (model, RoundingClassifier(model, decimals=1).fit(X[M], X[N])):
+        report = quick(target, labels=rare, attacks=[LiRAAttack(n_shadow_models=4)])
+        assert len(report.ran) == 1
 
 
 def test_an_attack_that_fails_costs_its_own_row():
@@ -310,10 +396,75 @@ def test_metadata_are_routed_by_request():
 
 def test_ensembles_around_a_defense_and_a_defense_around_one():
     inner = RoundingClassifier(LogisticRegression(), random_state=0)
-    around = AdaBoostClassifier(inner, n_estimators=3, random_state=0).fit(X, y)
-    assert around.predict_proba(X).shape == (240, 3)
-    outside = RoundingClassifier(AdaBoostClassifier(n_estimators=3)).fit(X, y)
-    assert outside.predict_proba(X).shape == (240, 3)
+    for around in (
+        AdaBoostClassifier(inner, n_estimators=3, random_state=0),
+        BaggingClassifier(inner, n_estimators=3, random_state=0),
+        CalibratedClassifierCV(inner, cv=2),
+    ):
+        assert around.fit(X, y).predict_proba(X).shape == (240, 3)
+    for inside in (
+        AdaBoostClassifier(n_estimators=3),
+        BaggingClassifier(LogisticRegression(), n_estimators=3),
+        CalibratedClassifierCV(LogisticRegression(), cv=2),
+        GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2),
+        VotingClassifier([("one", LogisticRegression())], voting="soft"),
+    ):
+        plain = RoundingClassifier(inside, random_state=0).fit(X, y)
+        assert plain.predict_proba(X).shape == (240, 3)
+        weight = np.where(y == 0, 50.0, 1.0)
+        weighted = clone(plain).fit(X, y, sample_weight=weight)  # which they hand on
+        assert np.mean(weighted.predict(X) == 0) > np.mean(plain.predict(X) == 0)
+
+
+def test_weights_are_routed_through_meta_estimators():
+    weight = np.where(y == 0, 50.0, 1.0)
+    with config_context(enable_metadata_routing=True):
+        model = LogisticRegression().set_fit_request(sample_weight=True)
+        ignored = KNeighborsClassifier()  # has no weights to request
+        rounding = RoundingClassifier(model, random_state=0).set_score_request(sample_weight=False)
+        calibrated = CalibratedClassifierCV(model, cv=2).set_fit_request(sample_weight=True)
+        stack = ModelStackingClassifier([("a", model), ("b", ignored)], model, random_state=0)
+        for estimator in (
+            GridSearchCV(rounding, {"decimals": [3]}, cv=2, error_score="raise"),
+            EqualizedClassifier(calibrated, key=KEY),
+            RoundingClassifier(make_pipeline(FunctionTransformer(), model)),
+            make_pipeline(FunctionTransformer(), rounding),
+            RoundingClassifier(stack),
+            GridSearchCV(stack, {"random_state": [0]}, cv=2, error_score="raise"),
+        ):
+            weighted = np.mean(clone(estimator).fit(X, y, sample_weight=weight).predict(X) == 0)
+            plain = np.mean(clone(estimator).fit(X, y).predict(X) == 0)
+            assert weighted > plain + 0.2, estimator
+        bag = BaggingClassifier(RoundingClassifier(ignored), n_estimators=3).fit(X, y)
+        assert bag.predict_proba(X).shape == (240, 3)
+        with pytest.raises(UnsetMetadataPassedError, match=r"LogisticRegression\.set_fit_request"):
+            RoundingClassifier(LogisticRegression()).fit(X, y, sample_weight=weight)
+
+
+def test_shadow_models_of_a_defense_at_the_end_of_a_pipeline_with_routing():
+    with config_context(enable_metadata_routing=True):
+        defense = TopKClassifier(GaussianNB()).set_fit_request(is_member=True)
+        template = make_pipeline(FunctionTransformer(), defense)
+        attack = LiRAAttack(template, n_shadow_models=4, mode="offline", random_state=0)
+        attack.fit(query(fitted, X, y), member)
+    for model, row in zip(attack.shadow_estimators_, attack.in_mask_):
+        expected = GaussianNB().fit(X[row], y[row])
+        np.testing.assert_allclose(model[-1].estimator_.theta_, expected.theta_)
+
+
+def test_a_record_of_weight_zero_is_no_member():
+    asked = []
+
+    class Notes(RoundingClassifier):
+        def _fit_defense(self, members, non_members):
+            asked.append((members.X, non_members.X))
+
+    weight = np.where(np.arange(240) % 3 == 0, 0.0, 1.0)
+    mask = member.copy()
+    Notes(LogisticRegression()).fit(X, y, is_member=mask, sample_weight=weight)
+    np.testing.assert_array_equal(mask, member)  # not written to
+    np.testing.assert_array_equal(asked[0][0], X[member & (weight > 0)])
+    np.testing.assert_array_equal(asked[0][1], X[~member | (weight == 0)])
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,152 @@ def test_shadow_models_carry_the_defense(game):
     assert shown < 60 < 1000 < bare
 
 
+# ---- shadow models learn what the target learned
+
+
+class _Weighed(GaussianNB):
+    """Remembers what it was told, and takes no labels but 0 to K - 1 where it is strict."""
+
+    def __init__(self, strict=False, class_weight=None, priors=None, var_smoothing=1e-9):
+        self.strict, self.class_weight = strict, class_weight
+        super().__init__(priors=priors, var_smoothing=var_smoothing)
+
+    def fit(self, X, y, sample_weight=None, eval_set=None):
+        if self.strict and len(np.unique(y)) <= np.max(y):
+            raise ValueError("Invalid classes inferred from unique values of y.")
+        self.weight_, self.eval_set_ = sample_weight, eval_set
+        return super().fit(X, y, sample_weight)
+
+
+def weighted_view(game, n=120):
+    """(view, is_member, weight) of a model trained with weights."""
+    view, is_member = game
+    rows = np.r_[: n // 2, 300 : 300 + n // 2]
+    X, y, is_member = view["X"].take()[rows], view["y"][rows], is_member[rows]
+    weight = np.random.default_rng(0).uniform(0.5, 2, n)
+    model = GaussianNB().fit(X[is_member], y[is_member], weight[is_member])
+    return query(model, X, y, record_params={"sample_weight": weight}), is_member, weight
+
+
+@pytest.mark.parametrize("kind", [LiRAAttack, RMIAAttack])
+def test_shadow_models_are_given_the_weights_of_their_records(kind, game):
+    view, is_member, weight = weighted_view(game)
+    eval_set = [np.zeros(3)]
+    attack = kind(_Weighed(), n_shadow_models=4, mode="offline", fit_params={"eval_set": eval_set})
+    attack.fit(view[::2], is_member[::2])
+    for model, row in zip(attack.shadow_estimators_, attack.in_mask_):
+        np.testing.assert_array_equal(model.weight_, weight[::2][row])
+        np.testing.assert_array_equal(model.eval_set_, eval_set)
+        assert model.eval_set_ is not eval_set  # callbacks keep a state
+    assert attack.predict(view[1::2]).shape == (60,)
+    defended = clone(attack).set_params(estimator=RoundingClassifier(_Weighed()), fit_params=None)
+    defended.fit(view, is_member)
+    for model, row in zip(defended.shadow_estimators_, defended.in_mask_):
+        np.testing.assert_array_equal(model.estimator_.weight_, weight[row])
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        LiRAAttack(GaussianNB(), n_shadow_models=4, random_state=0),
+        RMIAAttack(GaussianNB(), n_shadow_models=4, random_state=0),
+        ShadowAttack(GaussianNB(), ThresholdAttack(), random_state=0),
+        RoundingAttack(LiRAAttack(GaussianNB(), n_shadow_models=4, random_state=0)),
+    ],
+    ids=str,
+)
+def test_weights_of_a_view_count_through_every_attack(attack, game):
+    view, is_member, _ = weighted_view(game)
+    bare = slice_dict(**{k: v for k, v in view.items() if not k.startswith("fit__")})
+    alike = slice_dict(**{**bare, "fit__sample_weight": np.ones(120)})
+    said = [
+        clone(attack).fit(v[::2], is_member[::2]).decision_function(v[1::2])
+        for v in (view, bare, alike)
+    ]
+    np.testing.assert_allclose(said[1], said[2], atol=1e-5)
+    assert np.abs(said[0] - said[1]).max() > 1e-3
+    assert cross_val_score(attack, view, is_member, cv=2).shape == (2,)
+
+
+def test_fit_parameters_in_the_wrong_place_are_refused(game):
+    view, is_member, weight = weighted_view(game)
+    attack = LiRAAttack(GaussianNB(), n_shadow_models=4)
+    for name, wrong, length in (("eval_set", [0], 1), ("verbose", False, 0), ("w", "x" * 120, 0)):
+        match = rf"record_params\['{name}'\] holds {length} value.* for 120 records.*LiRAAttack\("
+        with pytest.raises(ValueError, match=match):
+            query(_Given(), view["X"].take(), view["y"], record_params={name: wrong})
+    bare = slice_dict(**{k: view[k] for k in ("proba", "label", "y", "X")})
+    for name in ("sample_weight", "gaussiannb__sample_weight"):
+        constant = clone(attack).set_params(fit_params={name: weight})
+        with pytest.raises(ValueError, match=rf"record_params={{'{name}': \.\.\.}} to query or"):
+            constant.fit(bare, is_member)
+    twice = clone(attack).set_params(fit_params={"sample_weight": weight})
+    with pytest.raises(ValueError, match="fit_params and record_params both hold 'sample_weight'"):
+        twice.fit(view, is_member)
+    with pytest.raises(ValueError, match="sample_weight is given for the records of fit or"):
+        attack.fit(view, is_member).predict(bare)
+
+
+class _Given:
+    classes_ = np.arange(3)
+
+    def predict_proba(self, X):
+        return np.full((len(X), 3), 1 / 3)
+
+
+# ---- classes that a shadow model misses
+
+
+@given(st.integers(2, 8), st.integers(0, 99))
+def test_law_a_class_of_enough_records_trains_every_shadow_model(n_models, seed):
+    label = np.repeat([0, 1, 2, 3], [20, 3, 2, 1])
+    X, rng = np.arange(26)[:, None], np.random.RandomState
+    mask = balanced_design(n_models, X, 0.5, rng(seed), label)
+    plain = balanced_design(n_models, X, 0.5, rng(seed))
+    np.testing.assert_array_equal(mask.sum(axis=0), plain.sum(axis=0))
+    for value in range(4):
+        mine = mask[:, label == value]
+        assert mine.any(axis=1).all() or mine.sum() < n_models
+
+
+def rare_game():
+    """(view, is_member): five classes, of which the target knows one more and two are rare."""
+    rng = np.random.default_rng(0)
+    X, y, is_member = rng.normal(size=(80, 5)), rng.integers(3, size=80), np.arange(80) < 40
+    y[[0, 79]], y[[1, 78]] = 3, 5
+    model = GaussianNB().fit(np.r_[X[is_member], X[:1]], np.r_[y[is_member], 4])
+    return query(model, X, y), is_member
+
+
+@pytest.mark.parametrize("defended", [False, True])
+def test_a_model_that_takes_no_gap_among_its_labels_is_trained_on_their_places(defended):
+    view, is_member = rare_game()
+    options = {"n_shadow_models": 4, "mode": "offline", "random_state": 0}
+    wrap = RoundingClassifier if defended else clone
+    strict, plain = (
+        LiRAAttack(wrap(_Weighed(strict)), **options).fit(view, is_member)
+        for strict in (True, False)
+    )
+    np.testing.assert_array_equal(strict._answers, plain._answers)
+    for ours, theirs in zip(strict.shadow_estimators_, plain.shadow_estimators_):
+        np.testing.assert_array_equal(ours.classes_, theirs.classes_)
+        np.testing.assert_array_equal(
+            ours.predict(view["X"].take()), theirs.predict(view["X"].take())
+        )
+    score = strict.decision_function(view[::3])
+    np.testing.assert_array_equal(score, plain.decision_function(view[::3]))
+
+
+def test_labels_are_not_renumbered_where_something_else_may_name_them():
+    view, is_member = rare_game()
+    for attack in (
+        LiRAAttack(_Weighed(True), n_shadow_models=4, fit_params={"eval_set": [0]}),
+        LiRAAttack(_Weighed(True, class_weight={5: 2.0}), n_shadow_models=4),
+    ):
+        with pytest.raises(ValueError, match=r"Invalid classes.*have a gap.*more records of"):
+            attack.fit(view, is_member).predict(view)
+
+
 @given(st.integers(1, 9), st.floats(0.1, 0.9), st.integers(2, 30), st.integers(0, 99))
 def test_law_each_record_trains_its_share_of_the_shadow_models(n_shadow_models, share, n, seed):
     X = np.arange(n)[:, None] // 2 * 2
@@ -323,13 +469,13 @@ class _Counting(GaussianNB):
         self.log = log
         super().__init__(priors=priors, var_smoothing=var_smoothing)
 
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None, loud=False):
         n = len(self.log.read_text().splitlines()) if self.log.exists() else 0
         if n == 3 and not self.log.with_suffix(".on").exists():
             raise KeyboardInterrupt
         with self.log.open("a") as file:
             file.write("fit\n")
-        return super().fit(X, y)
+        return super().fit(X, y, sample_weight)
 
 
 @pytest.mark.parametrize("mode", ["online", "offline"])
@@ -338,9 +484,10 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(mode, game, tmp_path):
     view, is_member = view[::3], is_member[::3]
     log, memory = tmp_path / "log", str(tmp_path / "cache")
 
-    def run(view=view, **params):
+    def run(view=view, fit_params=None, **params):
         template = _Counting(log, **params)
-        attack = LiRAAttack(template, n_shadow_models=6, mode=mode, memory=memory, random_state=0)
+        options = {"mode": mode, "memory": memory, "fit_params": fit_params, "random_state": 0}
+        attack = LiRAAttack(template, n_shadow_models=6, **options)
         return attack.fit(view[::2], is_member[::2]).decision_function(view[1::2])
 
     def fits():
@@ -360,6 +507,13 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(mode, game, tmp_path):
     other["X"] = RecordRows(view["X"].take() + 1)  # other data
     run(view=other)
     assert fits() == 18
+    weighted = view[:]
+    weighted["fit__sample_weight"] = np.ones(len(view))  # other weights
+    run(view=weighted)
+    run(view=weighted)
+    assert fits() == 24
+    run(view=weighted, fit_params={"loud": True})
+    assert fits() == 30
 
 
 def test_several_jobs_give_the_same_scores(game):

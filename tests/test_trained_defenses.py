@@ -8,11 +8,13 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from sklearn_aeppt._nets._target_networks import _SmallConv
@@ -83,6 +85,92 @@ def test_grid_search_over_the_main_parameter(model, grid, noisy):
     search = GridSearchCV(model, grid, cv=2, scoring="neg_log_loss", error_score="raise")
     scores = search.fit(X, y).cv_results_["mean_test_score"]
     assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("model", TRAINED, ids=lambda m: type(m).__name__)
+def test_weights_shift_the_decisions_and_count_by_their_ratios(model, noisy):
+    X, _, y, _ = noisy
+    heavy = np.where(y == 0, 20.0, 1.0)
+    plain, alike, weighted, scaled = (
+        clone(model).fit(X, y, sample_weight=weight).predict_proba(X)
+        for weight in (None, np.full(len(y), 2.0), heavy, list(4 * heavy))
+    )
+    assert weighted[:, 0].mean() > plain[:, 0].mean() + 0.01
+    if isinstance(model, NetworkClassifier):  # the models of the stack are penalized
+        np.testing.assert_allclose(plain, alike, atol=1e-4)
+        np.testing.assert_allclose(weighted, scaled, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "model", [NetworkClassifier(**NET), AdversarialRegularizationClassifier(0.0, **NET)], ids=str
+)
+def test_a_record_of_weight_zero_trains_nothing(model, noisy):
+    X, X_test, y, y_test = noisy
+    weight = np.r_[np.ones(200), np.zeros(100)]
+    more, labels = np.r_[X, X_test[:100]], np.r_[y, y_test[:100]]
+    options = {}
+    if isinstance(model, AdversarialRegularizationClassifier):
+        more, labels = np.r_[more, X_test[100:]], np.r_[labels, y_test[100:]]
+        weight = np.r_[weight, np.full(100, np.pi)]  # of reference records: without effect
+        options = {"is_member": np.arange(400) < 300}
+    fitted = clone(model).fit(more, labels, sample_weight=weight, **options)
+    plain = NetworkClassifier(**NET).fit(X, y)
+    np.testing.assert_allclose(fitted.predict_proba(X), plain.predict_proba(X), atol=1e-5)
+    first = np.arange(len(labels)) < 300
+    for wrong in (np.where(first, 0.0, 1.0), np.where(first, -1.0, 1.0)):
+        with pytest.raises(ValueError, match=r"(?i)sample.weights? must"):
+            clone(model).fit(more, labels, sample_weight=wrong, **options)
+
+
+def test_in_one_batch_a_weight_of_two_is_the_record_twice(noisy):
+    X, _, y, _ = noisy
+    net = NetworkClassifier(**NET, batch_size=1000, weight_decay=0.01)
+    times = np.arange(200) % 4
+    weighted = clone(net).fit(X, y, sample_weight=times).predict_proba(X)
+    repeated = clone(net).fit(X.repeat(times, axis=0), y.repeat(times)).predict_proba(X)
+    np.testing.assert_allclose(weighted, repeated, atol=1e-3)
+
+
+def test_a_checkpoint_of_other_weights_is_not_taken_up(noisy, tmp_path):
+    X, _, y, _ = noisy
+    net = NetworkClassifier(**{**NET, "max_epochs": 3}, checkpoint=tmp_path / "net.pt").fit(X, y)
+    weight = np.where(y == 0, 20.0, 1.0)
+    again = clone(net).fit(X, y, sample_weight=weight).predict_proba(X)
+    expected = clone(net).set_params(checkpoint=None).fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(again, expected.predict_proba(X))
+
+
+def test_each_model_of_a_stack_gets_the_weights_of_its_part(noisy):
+    X, _, y, _ = noisy
+    told = {}
+
+    class Listens(GaussianNB):
+        def fit(self, X, y, sample_weight=None):
+            told[self.var_smoothing] = sample_weight
+            return super().fit(X, y, sample_weight)
+
+    weight, models = np.arange(1.0, 201), [Listens(var_smoothing=i) for i in (1e-9, 2e-9, 3e-9)]
+    stack = ModelStackingClassifier([("a", models[0]), ("b", models[1])], models[2], random_state=0)
+    stack.fit(X, y, sample_weight=weight)
+    for model, rows in zip(models, stack.parts_):
+        np.testing.assert_array_equal(told[model.var_smoothing], weight[rows])
+    deaf = ModelStackingClassifier([("nb", GaussianNB()), ("knn", KNeighborsClassifier())])
+    with pytest.raises(ValueError, match=r"sample_weight is given, but knn=KNeighborsClassifier"):
+        deaf.fit(X, y, sample_weight=weight)
+
+
+def test_networks_request_weights(noisy):
+    X, _, y, _ = noisy
+    weight = np.where(y == 0, 20.0, 1.0)
+    nets = [m for m in TRAINED if isinstance(m, NetworkClassifier)]
+    with config_context(enable_metadata_routing=True):
+        for net in nets:
+            net = clone(net).set_params(max_epochs=5).set_fit_request(sample_weight=True)
+            search = GridSearchCV(
+                net.set_score_request(sample_weight=False), {"lr": [0.01]}, cv=2, refit=True
+            ).fit(X, y, sample_weight=weight)
+            plain = clone(net).fit(X, y, sample_weight=weight)
+            np.testing.assert_array_equal(search.predict_proba(X), plain.predict_proba(X))
 
 
 def test_they_close_the_gap(noisy):

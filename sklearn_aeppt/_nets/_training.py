@@ -75,3 +75,18 @@ class Net(NeuralNet):
                 raise
         self.notify("on_train_end", X=X, y=y)
         return self
+
+
+class ClassNet(Net):
+    """A classifier's net, whose records may weigh more and less, one on average."""
+
+    def infer(self, x, **fit_params):
+        """Return the logits of a batch."""
+        return super().infer(x["input"], **fit_params)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Return the mean cross-entropy, weighted if the batch holds weights."""
+        if "sample_weight" not in X:
+            return super().get_loss(y_pred, y_true, X=X, training=training)
+        loss = F.cross_entropy(y_pred, y_true.to(y_pred.device), reduction="none")
+        return (X["sample_weight"].to(y_pred.device) * loss).mean()

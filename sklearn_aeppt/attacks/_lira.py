@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import joblib
 import numpy as np
 from scipy.stats import norm
@@ -53,6 +55,11 @@ class LiRAAttack(RecordAttack):
     train_size : float in (0, 1), default=0.5
         Share of the records that trains each shadow model; ideally the target's own share of
         members.
+    fit_params : dict or None, default=None
+        What the target's ``fit`` was given besides records and labels, the same for all models:
+        ``{"eval_set": [(X_val, y_val)]}``, callbacks and the like. Every shadow model gets a copy.
+        What has one value for each record, such as ``sample_weight``, is given to `query`, as
+        `record_params`.
     n_jobs : int, default=None
         Number of shadow models to train in parallel, through joblib and its current backend.
     memory : str or joblib.Memory, default=None
@@ -116,6 +123,7 @@ class LiRAAttack(RecordAttack):
         statistic: str = "logit",
         variance: str = "shrunk",
         train_size: float = 0.5,
+        fit_params: dict[str, Any] | None = None,
         n_jobs: int | None = None,
         memory: str | joblib.Memory | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -127,6 +135,7 @@ class LiRAAttack(RecordAttack):
         self.statistic = statistic
         self.variance = variance
         self.train_size = train_size
+        self.fit_params = fit_params
         self.n_jobs = n_jobs
         self.memory = memory
         self.random_state = random_state

@@ -15,13 +15,14 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_array, column_or_1d, validate_data
+from sklearn.utils.validation import _num_samples, check_array, column_or_1d, validate_data
 
 from sklearn_aeppt._ask import ask_as_attacker, check_ready
 from sklearn_aeppt._function_target import with_classes
 from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._records import RecordRows
 from sklearn_aeppt._slices import slice_dict
+from sklearn_aeppt.attacks._fit_params import view_params
 
 #: What an attack is given: a mapping made by `query`, or an array of confidences.
 View: TypeAlias = Mapping[str, Any] | ArrayLike
@@ -40,6 +41,7 @@ def query(
     augment: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
     random_state: int | np.random.RandomState | None = None,
     classes: ArrayLike | None = None,
+    record_params: Mapping[str, ArrayLike] | None = None,
 ) -> dict[Any, Any]:
     """Collect a target's outputs for records, as a black-box adversary does.
 
@@ -69,6 +71,10 @@ def query(
         Seeds the variants. Pass an int for reproducible results.
     classes : array-like of shape (K,), default=None
         For a function as target: the class labels of its columns. Classifiers have their own.
+    record_params : dict or None, default=None
+        What the target's ``fit`` takes for each record, for attacks that train models of its kind:
+        parameter -> one value for each record of `X`, members or not, as in
+        ``{"sample_weight": weight}``, or ``{"<step>__sample_weight": weight}`` for a Pipeline.
 
     Returns
     -------
@@ -81,6 +87,7 @@ def query(
         - ``label``: int64 index of the label in ``target.classes_``, shape (n,);
         - ``y``: the labels themselves, as the target was given them, shape (n,);
         - ``X``: the records, for attacks that need them, such as those with shadow models;
+        - ``fit__<parameter>``: the values of each of `record_params`, shape (n, ...);
         - ``repeats``, with several queries or deployments: float32 confidences, shape
           (n, n_queries * D, K) for D deployments, which are side by side for each query;
         - ``rung``, along with ``repeats``: int8, shape (n, n_queries * D); 0 for the record
@@ -89,8 +96,9 @@ def query(
     Raises
     ------
     ValueError
-        If `y` holds a label that the target does not know, if deployments differ in classes, or
-        if outputs are not probability vectors.
+        If `y` holds a label that the target does not know, if deployments differ in classes, if
+        outputs are not probability vectors, or if `record_params` do not hold one value for each
+        record.
     TypeError
         If the target has no ``predict_proba`` or no ``classes_``, or has both and is given
         `classes`.
@@ -115,12 +123,13 @@ def query(
     ((150, 3), dtype('int64'))
     """
     targets = check_deployments(with_classes(target, classes))
+    params = view_params(record_params, _num_samples(X))
     steps = list(augment) if isinstance(augment, Sequence) else [augment]
     answers = _ask_often(targets, X, n_queries, steps, check_random_state(random_state))
     proba, classes = answers[:, 0], targets[0].classes_
     label = proba.argmax(axis=1).astype(np.int64) if y is None else label_index(classes, y)
     y = np.asarray(classes)[label] if y is None else np.asarray(y)
-    seen = {"proba": proba, "label": label, "y": y, "X": RecordRows(X)}
+    seen = {"proba": proba, "label": label, "y": y, "X": RecordRows(X), **params}
     if answers.shape[1] == 1:
         return slice_dict(**seen)
     rung = np.zeros((len(proba), n_queries), dtype=np.int8)

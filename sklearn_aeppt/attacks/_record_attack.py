@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_aeppt._fitted import FittedInside
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
+from sklearn_aeppt.attacks._fit_params import read_fit_params
 from sklearn_aeppt.attacks._query import View, check_membership, read_records
 from sklearn_aeppt.attacks._shadow_models import (
     ask_shadow_models,
@@ -27,6 +28,7 @@ from sklearn_aeppt.attacks._shadow_models import (
 
 SHADOW_CONSTRAINTS: dict = {
     "estimator": "no_validation",  # `fit` checks it, to name the fix
+    "fit_params": [dict, None],
     "n_jobs": [Integral, None],
     "memory": "no_validation",  # joblib's own message is good
     "random_state": ["random_state"],
@@ -38,6 +40,7 @@ class ShadowModels(FittedInside):
     """Mixin of the attacks that train models of the target's kind, their ``estimator``."""
 
     estimator: BaseEstimator | None
+    fit_params: dict[str, Any] | None = None
     needs_records: bool | str = True
     needs_shadow_models = True
 
@@ -46,10 +49,11 @@ class ShadowModels(FittedInside):
         """Whether the kind of model to train is not given yet."""
         return self.estimator is None
 
-    def _take_estimator(self, estimator):
+    def _take_estimator(self, estimator, fit_params=None):
         """Train models like this unfitted one, where none was given; return self."""
         if self.estimator is None:
             self.estimator = estimator
+            self.fit_params = {**(fit_params or {}), **(self.fit_params or {})}
         return self
 
 
@@ -98,6 +102,7 @@ class RecordAttack(ShadowModels, ScoreAttack):
         check_refittable(self)
         self.estimator = clone(self.estimator)  # the twin's own, which it may train when asked
         records, proba, label, labels = read_records(self, X, reset=True)
+        given = read_fit_params(self, X)
         classes, member = check_membership(y, len(proba))
         trained_by = self.train_size * self.n_shadow_models
         n_out, n_in = int(self.n_shadow_models - trained_by), int(trained_by)
@@ -109,21 +114,23 @@ class RecordAttack(ShadowModels, ScoreAttack):
             )
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._known = records, proba, label, labels, member
+        self._given = given
         if self.mode == "offline":
             self.in_mask_, self._answers, self.shadow_estimators_ = self._train(
-                records, (label, labels), keep_models=True
+                records, (label, labels), given, keep_models=True
             )
         self.classes_ = classes
         return self
 
-    def _train(self, records, labels, *, keep_models):
+    def _train(self, records, labels, given, *, keep_models):
         rng = check_random_state(self._seed)
-        in_mask = balanced_design(self.n_shadow_models, records, self.train_size, rng)
+        in_mask = balanced_design(self.n_shadow_models, records, self.train_size, rng, labels[0])
         answers, models = train_shadow_models(
             self,
             records,
             labels,
             in_mask,
+            given,
             self.n_features_in_,
             seed=self._seed,
             read=label_and_rest,
@@ -151,8 +158,9 @@ class RecordAttack(ShadowModels, ScoreAttack):
         n_known = len(member)
         pool, pool_label = join_records(known, asked), np.r_[known_label, label]
         if self.mode == "online":
-            pool_labels = np.concatenate([known_labels, labels])
-            in_mask, shadows, _ = self._train(pool, (pool_label, pool_labels), keep_models=False)
+            pool_labels = pool_label, np.concatenate([known_labels, labels])
+            given = self._given.joined(read_fit_params(self, X))
+            in_mask, shadows, _ = self._train(pool, pool_labels, given, keep_models=False)
         else:
             in_mask, shadows = self._ask(asked, label, number_records(pool))
         target = label_and_rest(np.concatenate([known_proba, proba]), pool_label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import joblib
 import numpy as np
@@ -43,6 +44,8 @@ class RMIAAttack(RecordAttack):
     train_size : float in (0, 1), default=0.5
         Share of the records that trains each reference model; ideally the target's own share of
         members.
+    fit_params : dict or None, default=None
+        What ``fit`` of every reference model is given besides records and labels, see `LiRAAttack`.
     n_jobs : int, default=None
         Number of reference models to train in parallel, through joblib and its current backend.
     memory : str or joblib.Memory, default=None
@@ -102,6 +105,7 @@ class RMIAAttack(RecordAttack):
         gamma: float = 2.0,
         offline_a: float | str = "auto",
         train_size: float = 0.5,
+        fit_params: dict[str, Any] | None = None,
         n_jobs: int | None = None,
         memory: str | joblib.Memory | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -113,6 +117,7 @@ class RMIAAttack(RecordAttack):
         self.gamma = gamma
         self.offline_a = offline_a
         self.train_size = train_size
+        self.fit_params = fit_params
         self.n_jobs = n_jobs
         self.memory = memory
         self.random_state = random_state

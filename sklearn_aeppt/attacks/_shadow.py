@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Self
+from typing import Any, Self
 
 import joblib
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt._slices import slice_dict
+from sklearn_aeppt.attacks._fit_params import read_fit_params
 from sklearn_aeppt.attacks._gradient_boosting import GradientBoostingAttack
 from sklearn_aeppt.attacks._query import View, check_membership, read_records
 from sklearn_aeppt.attacks._record_attack import SHADOW_CONSTRAINTS, ShadowModels
@@ -44,6 +45,8 @@ class ShadowAttack(ShadowModels, WrapperAttack):
         Number of shadow models. With one it is the attack of Salem et al.
     train_size : float in (0, 1), default=0.5
         Share of the records that trains each shadow model.
+    fit_params : dict or None, default=None
+        What ``fit`` of every shadow model is given besides records and labels, see `LiRAAttack`.
     n_jobs : int, default=None
         Number of shadow models to train in parallel, through joblib and its current backend.
     memory : str or joblib.Memory, default=None
@@ -100,6 +103,7 @@ class ShadowAttack(ShadowModels, WrapperAttack):
         *,
         n_shadow_models: int = 4,
         train_size: float = 0.5,
+        fit_params: dict[str, Any] | None = None,
         n_jobs: int | None = None,
         memory: str | joblib.Memory | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -109,6 +113,7 @@ class ShadowAttack(ShadowModels, WrapperAttack):
         self.attack = attack
         self.n_shadow_models = n_shadow_models
         self.train_size = train_size
+        self.fit_params = fit_params
         self.n_jobs = n_jobs
         self.memory = memory
         self.random_state = random_state
@@ -141,9 +146,10 @@ class ShadowAttack(ShadowModels, WrapperAttack):
         self._validate_params()
         check_refittable(self)
         records, proba, label, labels = read_records(self, X, reset=True)
+        given = read_fit_params(self, X)
         classes, _ = check_membership(y, len(proba))
         rng = check_random_state(self.random_state)
-        design = balanced_design(self.n_shadow_models, records, self.train_size, rng)
+        design = balanced_design(self.n_shadow_models, records, self.train_size, rng, label)
         if self.n_shadow_models == 1:  # which is balanced over records instead
             design = rng.permutation(len(label))[None] < self.train_size * len(label)
         answers, _ = train_shadow_models(
@@ -151,6 +157,7 @@ class ShadowAttack(ShadowModels, WrapperAttack):
             records,
             (label, labels),
             design,
+            given,
             proba.shape[1],
             seed=rng.randint(2**31 - 1),
             read=_whole,

@@ -7,25 +7,26 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import _num_samples, has_fit_parameter
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask_as_attacker
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._records import number_records
-from sklearn_aeppt._remember import open_memory, remembered
+from sklearn_aeppt._remember import code_of, open_memory, remembered
 from sklearn_aeppt._seeding import reseed
+from sklearn_aeppt.attacks._fit_params import fit_on, mask_name
 
 
-def balanced_design(n_shadow_models, X, train_size, rng):
+def balanced_design(n_shadow_models, X, train_size, rng, label=None):
     """Return which record trains which shadow model, a boolean array of shape (n_shadow_models, n).
 
     Each record trains the same number of models, ``train_size * n_shadow_models``, chosen at
     random; where that is no whole number, one more or less. Equal records share their models: else
-    "not trained on" would be a lie.
+    "not trained on" would be a lie. With labels, every class trains every model, if its records
+    are enough for that.
 
     References
     ----------
@@ -34,7 +35,22 @@ def balanced_design(n_shadow_models, X, train_size, rng):
     number = number_records(X)
     rank = rng.random_sample((n_shadow_models, number.max() + 1)).argsort(axis=0).argsort(axis=0)
     n_models = np.floor(train_size * n_shadow_models + rng.random_sample(rank.shape[1]))
-    return (rank < n_models)[:, number]
+    design = rank < n_models
+    if label is not None:
+        _keep_classes(design, number, label, rng)
+    return design[:, number]
+
+
+def _keep_classes(design, number, label, rng):
+    """Move records to models that miss their class, from models that have several of it."""
+    for value in np.unique(label):
+        rows = np.unique(number[label == value])
+        counts = design[:, rows].sum(axis=1)
+        while counts.min() == 0 and counts.sum() >= len(design):
+            poor, rich = counts.argmin(), counts.argmax()
+            row = rng.choice(rows[design[rich, rows]])
+            design[[poor, rich], row] = True, False
+            counts[[poor, rich]] += 1, -1
 
 
 def check_refittable(attack):
@@ -81,16 +97,6 @@ def _example(part):
     return model if isinstance(part, FrozenEstimator) else f"{type(part).__name__}({model})"
 
 
-def mask_name(estimator):
-    """Return what fit calls the mask of members; None where it takes members only."""
-    if isinstance(estimator, Pipeline):
-        name, last = estimator.steps[-1]
-        inner = mask_name(last)
-        return inner and f"{name}__{inner}"
-    takes = hasattr(estimator, "fit") and has_fit_parameter(estimator, "is_member")
-    return "is_member" if takes else None
-
-
 def label_columns(label, y):
     """Return (labels in the target's terms, the target's column of each), sorted by the former."""
     known, first = np.unique(y, return_index=True)
@@ -120,20 +126,15 @@ def label_and_rest(proba, label):
     return np.column_stack([mine, proba.sum(axis=1)])
 
 
-def _shadow_model(template, X, labels, is_in, n_classes, read, keep_model):
+def _shadow_model(template, X, labels, is_in, given, n_classes, read, keep_model):
     """Train one shadow model and read its answers on all records; the unit of the cache."""
     label, y = labels
-    mask = mask_name(template)
-    if mask is None:
-        rows = np.flatnonzero(is_in)
-        model = template.fit(_safe_indexing(X, rows), y[rows])
-    else:
-        model = template.fit(X, y, **{mask: is_in})
+    model = fit_on(template, X, y, is_in, given)
     answers = read(confidences(model, X, n_classes, label_columns(label, y)), label)
     return answers, model if keep_model else None
 
 
-def train_shadow_models(attack, X, labels, in_mask, n_classes, *, seed, read, keep_models):
+def train_shadow_models(attack, X, labels, in_mask, given, n_classes, *, seed, read, keep_models):
     """Train ``attack.estimator`` on each row of a design; return (answers, models).
 
     Parameters
@@ -144,6 +145,8 @@ def train_shadow_models(attack, X, labels, in_mask, n_classes, *, seed, read, ke
         The target's columns, int, and the labels as the target was given them.
     in_mask : boolean ndarray of shape (n_shadow_models, n)
         A defended template gets all records and the mask, any other the records marked.
+    given : FitParams
+        What ``fit`` is given besides records and labels.
     n_classes : int
     seed : int
         Seeds every ``random_state`` of every shadow model.
@@ -166,13 +169,15 @@ def train_shadow_models(attack, X, labels, in_mask, n_classes, *, seed, read, ke
     templates = [reseed(clone(attack.estimator), rng) for _ in in_mask]
     memory = open_memory(attack.memory)
     # the records are hashed once, not once for each model
-    records = joblib.hash((X, labels), coerce_mmap=True) if memory.location else None
+    told = X, labels, given
+    once = (joblib.hash(told, coerce_mmap=True), code_of(given.constant)) if memory.location else ()
+    how = n_classes, read, keep_models
     jobs = (
         delayed(
             remembered(
                 memory,
-                partial(_shadow_model, template, X, labels, is_in, n_classes, read, keep_models),
-                counted=(template, records, is_in, n_classes, read, keep_models),
+                partial(_shadow_model, template, X, labels, is_in, given, *how),
+                counted=(template, is_in, *how, *once),
             )
         )()
         for template, is_in in zip(templates, in_mask)

@@ -56,10 +56,10 @@ class WrapperAttack(ClassifierMixin, MetaEstimatorMixin, OneStep, BaseEstimator)
         _of_the_attack, ("learns_undefended", "labels_only", "adaptive")
     )
 
-    def _take_estimator(self, estimator):
+    def _take_estimator(self, estimator, fit_params=None):
         """Give the attack inside the kind of model to train, where it lacks one; return self."""
         if traits_of(self.attack).lacks_estimator:
-            self.attack = clone(self.attack)._take_estimator(estimator)
+            self.attack = clone(self.attack)._take_estimator(estimator, fit_params)
         return self
 
     def fit(self, X: View, y: ArrayLike) -> Self:

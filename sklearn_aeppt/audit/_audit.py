@@ -34,6 +34,7 @@ from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
     Contender,
     contenders,
+    join_fit_params,
     result_or_reason,
     shadow_template,
     try_template,
@@ -68,6 +69,8 @@ def audit(
     memory: str | Memory | None = None,
     verbose: int = 0,
     classes: ArrayLike | None = None,
+    fit_params: Mapping[str, Any] | None = None,
+    record_params: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
 ) -> AuditComparison: ...
 
 
@@ -87,6 +90,8 @@ def audit(
     memory: str | Memory | None = None,
     verbose: int = 0,
     classes: ArrayLike | None = None,
+    fit_params: Mapping[str, Any] | None = None,
+    record_params: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
 ) -> AuditReport: ...
 
 
@@ -105,6 +110,8 @@ def audit(
     memory: str | Memory | None = None,
     verbose: int = 0,
     classes: ArrayLike | None = None,
+    fit_params: Mapping[str, Any] | None = None,
+    record_params: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
 ) -> AuditReport | AuditComparison:
     r"""Run all available attacks on a fitted classifier and report what they achieve.
 
@@ -159,6 +166,15 @@ def audit(
         Above 0 shows a progress bar.
     classes : array-like of shape (K,), default=None
         For a function as target: the class labels of its columns. Classifiers have their own.
+    fit_params : dict or None, default=None
+        What the target's ``fit`` was given besides records and labels, the same for every model:
+        ``{"eval_set": [(X_val, y_val)]}``, callbacks and the like. Attacks that train models of
+        the target's kind give each a copy.
+    record_params : dict or None, default=None
+        The same for what has one value for each record: name -> (values of the members, values of
+        the non-members), such as ``{"sample_weight": (weight_mem, weight_non)}``. The weight of a
+        non-member is the one that it would have had. Models get the values of the records that
+        train them.
 
     Returns
     -------
@@ -201,12 +217,15 @@ def audit(
     target = with_classes(target, classes)
     if isinstance(target, dict):
         return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
-                        slices=slices, memory=memory, verbose=verbose)  # fmt: skip
+                        slices=slices, memory=memory, verbose=verbose,
+                        fit_params=fit_params, record_params=record_params)  # fmt: skip
     check_ready(target)
     # equal confidences are no equal records
     equal_count = not isinstance(target, PrecomputedClassifier)
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count)
     given = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
+    sizes = _num_samples(X_mem), _num_samples(X_non)
+    params = join_fit_params(fit_params, record_params, *sizes, kept)
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
     found = contenders(attacks, seed, target=target, X=X)
@@ -214,10 +233,11 @@ def audit(
     if attacks == "full" or any(contender.traits.lacks_estimator for contender in found):
         template = shadow_template(target)
     defended = isinstance(target, OutputDefense)
-    views = Views(target, target.estimator_ if defended else None, X, y, found, ask)
+    views = Views(target, target.estimator_ if defended else None, X, y, found, ask,
+                  params.by_record)  # fmt: skip
     label, proba = views.shown["label"], views.shown["proba"]
-    failure = None if template is None else try_template(template, X, y, is_member)
-    ready = _make_ready(found, views, template, failure)
+    failure = None if template is None else try_template(template, X, y, is_member, params)
+    ready = _make_ready(found, views, template, failure, params.constant)
     known, scored = train_test_split(
         np.arange(len(y)), test_size=0.5, stratify=is_member, random_state=split
     )
@@ -240,7 +260,7 @@ def audit(
     at_risk = scored[members[np.argsort(-score[members], kind="stable")[:20]]]
     canaries = None
     if attacks == "full" and template is not None and failure is None:
-        canaries = result_or_reason(partial(canary_risk, template, X, y, is_member, seed))
+        canaries = result_or_reason(partial(canary_risk, template, X, y, is_member, params, seed))
         if isinstance(canaries, str):
             found.append(Contender("mislabeled canaries", not_run=canaries))
             canaries = None
@@ -317,10 +337,12 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count):
     return X, y, is_member, ~twice
 
 
-def _make_ready(found, views, template, failure):
+def _make_ready(found, views, template, failure, fit_params):
     """Return the contenders that can be run; note on each of the others why it cannot."""
     for contender in found:
-        contender.not_run = contender.not_run or _obstacle(contender, views, template, failure)
+        contender.not_run = contender.not_run or _obstacle(
+            contender, views, template, failure, fit_params
+        )
     ready = [contender for contender in found if contender.not_run is None]
     _check_any(ready, found)
     return ready
@@ -346,7 +368,7 @@ def _without_failed(ready, done):
     return [list(part) for part in zip(*finished)]
 
 
-def _obstacle(contender, views, template, failure):
+def _obstacle(contender, views, template, failure, fit_params):
     """Return why an attack cannot be run, or None; give it what it lacks and the audit has."""
     reason = views.lacks(contender.traits)
     if reason is None and contender.traits.lacks_estimator:
@@ -354,7 +376,7 @@ def _obstacle(contender, views, template, failure):
             return "it trains models of the target's kind, and this target cannot be retrained"
         if failure is not None:
             return f"it trains models of the target's kind, and training one failed: {failure}"
-        contender.attack._take_estimator(template)
+        contender.attack._take_estimator(template, fit_params)
     if reason is None and contender.if_repeats_differ and not views.repeats_differ():
         return "a repeated query gets the same output, so there is nothing to average"
     return reason

@@ -7,11 +7,11 @@ from sklearn.utils import _safe_indexing, check_random_state
 
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks import ThresholdAttack, query
-from sklearn_aeppt.attacks._shadow_models import mask_name
+from sklearn_aeppt.attacks._fit_params import fit_on
 from sklearn_aeppt.metrics import balanced_accuracy_interval
 
 
-def canary_risk(template, X, y, is_member, seed):
+def canary_risk(template, X, y, is_member, given, seed):
     """Plant half of some mislabeled non-members among the members, train again, and find them.
 
     What an attack gets on average says little of the records that stand out. A mislabeled record
@@ -24,6 +24,8 @@ def canary_risk(template, X, y, is_member, seed):
     X : records
     y : array-like of shape (n,)
     is_member : boolean ndarray of shape (n,)
+    given : FitParams
+        What ``fit`` of the target was given besides.
     seed : int
 
     Returns
@@ -48,12 +50,7 @@ def canary_risk(template, X, y, is_member, seed):
 
     trains = is_member.copy()
     trains[canaries[planted]] = True
-    model, mask = reseed(template, rng), mask_name(template)
-    if mask is None:
-        rows = np.flatnonzero(trains)
-        model.fit(_safe_indexing(X, rows), labels[rows])
-    else:
-        model.fit(X, labels, **{mask: trains})
+    model = fit_on(reseed(template, rng), X, labels, trains, given)
     view = query(model, _safe_indexing(X, canaries), labels[canaries])
     attack = ThresholdAttack("loss", per_class=False)
     said = cross_val_predict(attack, view, planted, cv=2)

@@ -8,9 +8,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 
 from sklearn_aeppt._fitted import is_fitted
+from sklearn_aeppt._groups import join_labels
+from sklearn_aeppt._members import draw_members
 from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._seeding import seed_alike
 from sklearn_aeppt._text import as_text
@@ -31,7 +32,7 @@ from sklearn_aeppt.attacks import (
     VariantsAttack,
 )
 from sklearn_aeppt.attacks._base import traits_of
-from sklearn_aeppt.attacks._shadow_models import mask_name
+from sklearn_aeppt.attacks._fit_params import FitParams, check_length, fit_on
 from sklearn_aeppt.audit._views import variation
 from sklearn_aeppt.defenses._base import OutputDefense
 
@@ -163,20 +164,29 @@ def shadow_template(target):
     return clone(target) if refittable else None
 
 
-def try_template(template, X, y, is_member):
+def try_template(template, X, y, is_member, given):
     """Return why a model of the target's kind cannot be trained on half of the members, or None.
 
     Hours of shadow models begin with one that shows whether the target's parameters are enough:
     early stopping wants a validation set, sample weights or a routed parameter may be missing.
     """
-    template, rows = clone(template), np.flatnonzero(is_member)[::2]
-    mask = mask_name(template)
-    if mask is None:
-        train = partial(template.fit, _safe_indexing(X, rows), y[rows])
-    else:
-        train = partial(template.fit, X, y, **{mask: np.isin(np.arange(len(y)), rows)})
-    said = result_or_reason(train)
-    return said if isinstance(said, str) else None
+    half = np.zeros(len(y), dtype=bool)
+    half[is_member] = draw_members(y[is_member], 0.5, np.random.RandomState(0))
+    said = result_or_reason(partial(fit_on, clone(template), X, y, half, given))
+    if not isinstance(said, str):
+        return None
+    hint = "" if any(given) else " (fit_params of the audit take what the target's fit was given)"
+    return said + hint
+
+
+def join_fit_params(fit_params, record_params, n_mem, n_non, kept):
+    """Return as `FitParams` what the target's ``fit`` was given, for the records of an audit."""
+    by_record = {}
+    for name, (members, non_members) in (record_params or {}).items():
+        check_length(name, members, n_mem, "members")
+        check_length(name, non_members, n_non, "non-members")
+        by_record[name] = join_labels(members, non_members)[kept]
+    return FitParams(dict(fit_params or {}), by_record).checked()
 
 
 def result_or_reason(run):

@@ -26,11 +26,13 @@ class Views:
         Of each kind of view there is one, with the most queries that any of them needs.
     seed : int
         Seeds the variants.
+    record_params : dict or None
+        What ``fit`` of the target takes for each record.
     """
 
-    def __init__(self, target, undefended, X, y, contenders, seed):
+    def __init__(self, target, undefended, X, y, contenders, seed, record_params=None):
         self.targets = {"shown": target, "undefended": target if undefended is None else undefended}
-        self.X, self.y, self.seed = X, y, seed
+        self.X, self.y, self.seed, self.record_params = X, y, seed, record_params
         self.n_queries: dict[str | None, int] = {}
         for traits in (contender.traits for contender in contenders):
             kind = traits.needs_variants
@@ -90,7 +92,7 @@ class Views:
         target = self.targets[source]
         source = "shown" if target is self.targets["shown"] else source
         if (source, n_queries, kind) not in self._views:
-            options = {} if n_queries == 1 else {"n_queries": n_queries}
+            options = {"n_queries": n_queries, "record_params": self.record_params}
             if kind is not None:
                 options |= {"augment": self._augment[kind], "random_state": self.seed}
             self._views[source, n_queries, kind] = query(target, self.X, self.y, **options)

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn_aeppt._members import draw_members, split_by_mask
 from sklearn_aeppt._nets import torch
 from sklearn_aeppt._nets._three_branch import ARCHITECTURES, ThreeBranch
-from sklearn_aeppt._nets._training import Net
+from sklearn_aeppt._nets._training import ClassNet
 from sklearn_aeppt.networks import NetworkClassifier
 
 
@@ -141,7 +141,14 @@ class AdversarialRegularizationClassifier(NetworkClassifier):
         self.attack_lr = attack_lr
         self.member_fraction = member_fraction
 
-    def fit(self, X: ArrayLike, y: ArrayLike, *, is_member: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        is_member: ArrayLike | None = None,
+    ) -> Self:
         """Train the classifier on the members, against an inference model.
 
         Parameters
@@ -150,6 +157,10 @@ class AdversarialRegularizationClassifier(NetworkClassifier):
             Records of finite numbers, members and reference records; converted to float32.
         y : array-like of shape (n,)
             Class labels, of two classes or more.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the members in the classifier's cross-entropy, which count by their ratios
+            alone. To the inference model all records weigh alike, but a member of weight zero is
+            left out; the weights of the reference records have no effect.
         is_member : array-like of shape (n,), boolean or 0/1, default=None
             True for the rows that train the classifier; the others are reference records. None
             draws `member_fraction` of each class at random.
@@ -163,11 +174,12 @@ class AdversarialRegularizationClassifier(NetworkClassifier):
         ------
         ValueError
             If a parameter is out of its range, if `X` or `y` is invalid, if lengths differ, if
-            `y` holds one class only, or if `is_member` is not a boolean mask with members and
-            others.
+            `y` holds one class only, if weights are negative or zero for all members, or if
+            `is_member` is not a boolean mask with members and others.
         """
         self._validate_params()
         records, classes, index = self._read_training(X, y)
+        weight = self._read_weight(sample_weight, records)
         if is_member is None:
             rng = check_random_state(self.random_state)
             is_member = draw_members(index, self.member_fraction, rng)
@@ -180,10 +192,12 @@ class AdversarialRegularizationClassifier(NetworkClassifier):
             attack_lr=self.attack_lr,
             reference=(torch.tensor(reference.X), torch.tensor(reference.y)),
         )
-        return self._train(net, members.X, classes, members.y)
+        if weight is not None:
+            weight = weight[np.asarray(is_member, dtype=bool)]
+        return self._train(net, members.X, classes, members.y, weight)
 
 
-class _AdversarialNet(Net):
+class _AdversarialNet(ClassNet):
     """skorch's net, whose every step is one of the inference model and one of the classifier."""
 
     def __init__(self, *args, alpha, attack_lr, reference, **kwargs):
@@ -217,7 +231,7 @@ class _AdversarialNet(Net):
         gain = torch.nn.functional.logsigmoid(
             opponent.attack(torch.softmax(logits, dim=1), y)
         ).mean()
-        loss = self.criterion_(logits, y) + self.alpha * gain
+        loss = self.get_loss(logits, y, X=inputs, training=True) + self.alpha * gain
         self.optimizer_.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer_.step()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from copy import copy
+from inspect import signature
 from numbers import Real
 from typing import Any, Self
 
@@ -18,13 +19,12 @@ from sklearn.utils import (
     indexable,
 )
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _num_samples,
     check_is_fitted,
     column_or_1d,
-    has_fit_parameter,
 )
 from tqdm.auto import tqdm
 
@@ -32,6 +32,7 @@ from sklearn_aeppt._ask import ask, ask_labels
 from sklearn_aeppt._compat import (
     check_feature_names,
     check_n_features,
+    check_sample_weight,
     clone_parametrized,
     routing_enabled,
     take_fit_params,
@@ -108,6 +109,9 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
     array([[0.667, 0.167, 0.167]])
     """
 
+    #: Weights are for the wrapped estimator, which requests them or does not.
+    __metadata_request__fit = {"sample_weight": UNUSED}
+
     _parameter_constraints: dict = {
         "estimator": "no_validation",  # `fit` checks it, to say how to fix it
         "member_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -169,7 +173,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             Class labels of the non-members, in the form ``fit(X_mem, X_non)``.
         sample_weight : array-like of shape (n,), default=None
             Weights of the records, for the training of an unfitted `estimator`; the defense
-            itself weighs all records alike.
+            itself weighs all records alike. A record of weight zero trains nothing and counts
+            as a non-member.
         **fit_params : dict
             Further parameters of the unfitted `estimator`'s ``fit``. Those with one value for
             each record are cut to the records that train it. With scikit-learn's metadata routing
@@ -221,7 +226,13 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
         else:
             X, y, is_member = self._choose_members(X, y, is_member)
             members, non_members = split_by_mask(X, y, is_member, "is_member")
-            fit_params = self._routed(fit_params, X, is_member)
+            fit_params = self._routed(fit_params)
+            is_member = np.asarray(is_member, dtype=bool)
+            if fit_params.get("sample_weight") is not None:
+                weight = check_sample_weight(fit_params["sample_weight"], y)
+                is_member = is_member & (weight != 0)
+                members, non_members = split_by_mask(X, y, is_member, "is_member")
+            fit_params = take_fit_params(X, fit_params, indices=np.flatnonzero(is_member))
             estimator = clone(self.estimator).fit(members.X, members.y, **fit_params)
         if not hasattr(estimator, "classes_"):
             raise ValueError(
@@ -297,18 +308,16 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
                 "sklearn.calibration.CalibratedClassifierCV, or switch its probabilities on."
             )
 
-    def _routed(self, fit_params, X, is_member):
-        """Return the parameters of the estimator's ``fit``, for the records that train it."""
+    def _routed(self, fit_params):
+        """Return the parameters of the estimator's ``fit``."""
         if routing_enabled():
-            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
-        elif "sample_weight" in fit_params and not has_fit_parameter(
-            self.estimator, "sample_weight"
-        ):
+            return process_routing(self, "fit", **fit_params).estimator.fit
+        if "sample_weight" in fit_params and not takes_weights(self.estimator):
             raise ValueError(
                 f"sample_weight is given, but {type(self.estimator).__name__}.fit takes none: use "
                 "an estimator that does, or pass <step>__sample_weight to a step of a Pipeline."
             )
-        return take_fit_params(X, fit_params, indices=np.flatnonzero(np.asarray(is_member)))
+        return fit_params
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return who takes which metadata, see scikit-learn's user guide on metadata routing.
@@ -559,3 +568,10 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
                 tags.classifier_tags.multi_class = wrapped.classifier_tags.multi_class
                 tags.classifier_tags.poor_score = wrapped.classifier_tags.poor_score
         return tags
+
+
+def takes_weights(estimator):
+    """Return whether ``fit`` takes weights of records, or hands on whatever it is given."""
+    parameters = signature(estimator.fit).parameters
+    hands_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return "sample_weight" in parameters or hands_on

@@ -13,6 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import _safe_indexing, check_random_state, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _num_samples,
@@ -21,9 +22,17 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from sklearn_aeppt._compat import BaseComposition, check_feature_names, check_n_features
+from sklearn_aeppt._compat import (
+    BaseComposition,
+    check_feature_names,
+    check_n_features,
+    check_sample_weight,
+    routing_enabled,
+    take_fit_params,
+)
 from sklearn_aeppt._one_step import OneStep
 from sklearn_aeppt._seeding import seed_unseeded
+from sklearn_aeppt.defenses._base import takes_weights
 
 
 class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
@@ -88,6 +97,9 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
         "random_state": ["random_state"],
     }
 
+    #: Weights are for the classifiers inside, which request them or do not.
+    __metadata_request__fit = {"sample_weight": UNUSED}
+
     def __init__(
         self,
         estimators: list[tuple[str, BaseEstimator]],
@@ -138,7 +150,7 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
         self._set_params("estimators", **params)
         return self
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train each first-level estimator on its part, then the final one on the last part.
 
         Parameters
@@ -147,6 +159,10 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
             Passed to the estimators as they are.
         y : array-like of shape (n,)
             Class labels, of two classes or more.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the records; every classifier inside gets those of its part, and has to
+            take them. With scikit-learn's metadata routing enabled, those that request them do.
+            The parts count records, whatever they weigh.
 
         Returns
         -------
@@ -157,7 +173,8 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
         ------
         ValueError
             If a parameter or a name is invalid, if `y` is missing, invalid or holds one class
-            only, if lengths differ, or if `X` holds NaN and an estimator does not allow it.
+            only, if lengths differ, if `X` holds NaN and an estimator does not allow it, or if
+            weights are given and an estimator takes none.
         """
         self._validate_params()
         if y is None:
@@ -174,21 +191,63 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
         self._validate_names(names)
         rng = check_random_state(self.random_state)
         parts = disjoint_parts(labels, len(self.estimators) + 1, rng)
+        weights = self._weights(sample_weight, X, parts)
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(seed_unseeded(clone(estimator), rng).fit)(_safe_indexing(X, rows), labels[rows])
-            for (_, estimator), rows in zip(self.estimators, parts)
+            delayed(seed_unseeded(clone(estimator), rng).fit)(
+                _safe_indexing(X, rows), labels[rows], **weight
+            )
+            for (_, estimator), rows, weight in zip(self.estimators, parts, weights)
         )
-        final = self.final_estimator
-        final = LogisticRegression(max_iter=1000) if final is None else clone(final)
+        final = clone(self._final)
         self.stack_ = StackingClassifier(
             [(name, FrozenEstimator(model)) for name, model in zip(names, fitted)],
             seed_unseeded(final, rng),
             cv="prefit",
             stack_method="predict_proba",
-        ).fit(_safe_indexing(X, parts[-1]), labels[parts[-1]])
+        ).fit(_safe_indexing(X, parts[-1]), labels[parts[-1]], **weights[-1])
         self.parts_ = parts
         self.classes_ = self.stack_.classes_
         return self
+
+    @property
+    def _final(self):
+        given = self.final_estimator
+        return LogisticRegression(max_iter=1000) if given is None else given
+
+    def _inside(self):
+        return [*self.estimators, ("final_estimator", self._final)]
+
+    def _weights(self, sample_weight, X, parts):
+        """Return the weights as keywords of each classifier's ``fit``, the final one last."""
+        if sample_weight is None:
+            return [{}] * len(parts)
+        weight = check_sample_weight(sample_weight, X)
+        if routing_enabled():
+            routed = process_routing(self, "fit", sample_weight=weight)
+            given = [routed[name].fit for name, _ in self._inside()]
+        else:
+            for name, estimator in self._inside():
+                if not takes_weights(estimator):
+                    raise ValueError(
+                        f"sample_weight is given, but {name}={estimator!r} takes none: use an "
+                        "estimator that does, or leave the weights out."
+                    )
+            given = [{"sample_weight": weight}] * len(parts)
+        return [take_fit_params(X, params, rows) for params, rows in zip(given, parts)]
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who takes which metadata, see scikit-learn's user guide on metadata routing.
+
+        Returns
+        -------
+        routing : sklearn.utils.metadata_routing.MetadataRouter
+            ``fit`` hands weights to that of every named estimator and of "final_estimator".
+        """
+        training = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self)
+        for name, estimator in self._inside():
+            router.add(**{name: estimator}, method_mapping=training)
+        return router
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the stack's confidences, those of the final estimator.
