@@ -54,8 +54,8 @@ class AuditReport:
         The result of the strongest adaptive attack, its interval corrected for having been picked
         (Bonferroni).
     floor : float in [0, 1]
-        Balanced accuracy of the label-only (gap) attack on the records that the attacks are
-        scored on, see `sklearn_aeppt.metrics.label_only_floor`.
+        Balanced accuracy of the label-only (gap) attack on the same records, see
+        `sklearn_aeppt.metrics.label_only_floor`.
     train_accuracy : float in [0, 1]
         The target's accuracy on the members.
     test_accuracy : float in [0, 1]
@@ -70,8 +70,8 @@ class AuditReport:
         For "class", "answer" (right or wrong) and the slices asked for: the strongest attack
         slice by slice, see `sklearn_aeppt.metrics.per_class_report`.
     at_risk : list of int
-        Highest-risk training records: rows of `X_mem` that the strongest attack is surest of,
-        among those it was scored on; at most 20, the surest first.
+        Highest-risk training records: rows of `X_mem` that the strongest attack is surest of; at
+        most 20, the surest first.
     canaries : dict, default=None
         Of the suite "full": how well mislabeled records that trained a model of the target's kind
         are told from others (``n``, ``accuracy``, ``low``, ``high``, ``auc``): the worst case.
@@ -186,7 +186,7 @@ class AuditReport:
 
     def _tail_leaks(self) -> bool:
         """Whether the confidences certainly identify more members at 1 % FPR than labels do."""
-        measure, n = "tpr_at_0.01_fpr", self.n_members // 2  # half of them were scored
+        measure, n = "tpr_at_0.01_fpr", self.n_members
         found = [row for row in self._judged if row.get(measure) is not None]
         labels = [row[measure] for row in found if row["labels_only"]]
         others = [row[measure] for row in found if not row["labels_only"]]
@@ -581,8 +581,8 @@ def to_html(reports, head=""):
     body = ["<h1>Membership inference audit</h1>"]
     body.append(
         "<p class=note>A membership inference attack guesses whether a record was used to train a "
-        "model. Each attack below was trained on half of the records, whose membership it was "
-        "given, and is scored on the other half.</p>"
+        "model. Each attack below was trained on one half of the records, whose membership it was "
+        "given, and scored on the other half, and then the other way round.</p>"
     )
     body.append(head)
     e = html.escape
@@ -595,8 +595,7 @@ def to_html(reports, head=""):
         body.append(
             f"<p>{report.n_members} members, {report.n_non_members} non-members; accuracy "
             f"{report.train_accuracy:.1%} on members, {report.test_accuracy:.1%} on non-members, "
-            f"so that an attack on labels alone reaches {report.floor:.1%} on the scored "
-            "records.</p>"
+            f"so that an attack on labels alone reaches {report.floor:.1%}.</p>"
         )
         body.append(_picture(report))
         body.append("<h3>Every attack</h3>" + _attack_table(report))
