@@ -30,7 +30,7 @@ from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.audit._canaries import canary_risk
-from sklearn_aeppt.audit._excess import excess_bounds
+from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
     Contender,
@@ -232,7 +232,7 @@ def audit(
     right = predicted == label
     sides = ((label[side], predicted[side]) for side in (is_member, ~is_member))
     floor = label_only_floor(*(values for side in sides for values in side))
-    each = 1 - (1 - CONFIDENCE) / len(ready)  # Bonferroni: so that all hold at once
+    each = confidence_of_each(is_member, [said for said, _ in done], right, CONFIDENCE)
     rows = [
         _row(contender, is_member, said, score, floor, defended)
         | dict(zip(("excess_low", "excess_high"), excess_bounds(is_member, said, right, each)))

@@ -15,9 +15,7 @@ WIDTH, LOG_ODDS_WIDTH, LAST_EDGE = 0.01, 0.5, 0.999
 N_QUANTILES = 33  # of the confidences inside a bin
 
 
-def quantile_edges(
-    confidences: Sequence[np.ndarray], n_bins: int, wide: bool = True
-) -> np.ndarray:
+def quantile_edges(confidences: Sequence[np.ndarray], n_bins: int, wide: bool = True) -> np.ndarray:
     """Return the inner edges of bins: quantiles of several samples in equal weight.
 
     Parameters
