@@ -69,6 +69,7 @@ def audit(
     memory: str | Memory | None = None,
     verbose: int = 0,
     classes: ArrayLike | None = None,
+    fitted_on: Any = None,
 ) -> AuditComparison: ...
 
 
@@ -88,6 +89,7 @@ def audit(
     memory: str | Memory | None = None,
     verbose: int = 0,
     classes: ArrayLike | None = None,
+    fitted_on: Any = None,
 ) -> AuditReport: ...
 
 
@@ -106,6 +108,7 @@ def audit(
     memory: str | Memory | None = None,
     verbose: int = 0,
     classes: ArrayLike | None = None,
+    fitted_on: Any = None,
 ) -> AuditReport | AuditComparison:
     r"""Run all available attacks on a fitted classifier and report what they achieve.
 
@@ -163,6 +166,11 @@ def audit(
         Above 0 shows a progress bar.
     classes : array-like of shape (K,), default=None
         For a function as target: the class labels of its columns. Classifiers have their own.
+    fitted_on : records, default=None
+        The records that ``fit`` of the defense was given as members. The report then says how many
+        of the audited members are among them; None leaves that unchecked. A fitted defense does
+        not know: what remembers its members would tell them. Of several targets, it is for those
+        that are output defenses.
 
     Returns
     -------
@@ -174,7 +182,8 @@ def audit(
     ValueError
         If sides are empty, differ in columns, or hold labels that the target does not know; if
         the target's confidences are not probability vectors, one column for each class; if no
-        attack can be run.
+        attack can be run; if `fitted_on` has other columns, or is given with confidences in the
+        place of records.
     TypeError
         If the target has no ``predict_proba``, or has its own classes and is given `classes`.
 
@@ -205,11 +214,12 @@ def audit(
     target = with_classes(target, classes)
     if isinstance(target, dict):
         return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
-                        slices=slices, memory=memory, verbose=verbose)  # fmt: skip
+                        fitted_on, slices=slices, memory=memory, verbose=verbose)  # fmt: skip
     check_ready(target)
     # equal confidences are no equal records
     equal_count = not isinstance(target, PrecomputedClassifier)
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count)
+    n_fitted_on = None if fitted_on is None else _count_fitted(X_mem, fitted_on, equal_count)
     given = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
@@ -263,6 +273,7 @@ def audit(
         slices={key: per_class_report(v, is_member, said) for key, v in groups.items()},
         canaries=canaries,
         at_risk=[int(i) for i in at_risk],
+        n_fitted_on=n_fitted_on,
     )
 
 
@@ -270,7 +281,9 @@ def _name_of(target):
     return repr(target) if isinstance(target, FunctionTarget) else type(target).__name__
 
 
-def _compare(targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state, **options):
+def _compare(
+    targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state, fitted_on, **options
+):
     """Audit several targets with the same splits and seeds."""
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     reports, size, first = {}, {}, None
@@ -285,6 +298,7 @@ def _compare(targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
             n_jobs,
             seed,
             name=as_text(name),
+            fitted_on=fitted_on if isinstance(target, OutputDefense) else None,
             **options,
         )
         shown = np.concatenate([ask_as_attacker(target, X) for X in (X_mem, X_non)])
@@ -319,6 +333,17 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count):
         if n < 4:
             raise ValueError(f"{side} has {n} record(s) left: an audit needs 4 on each side.")
     return X, y, is_member, ~twice
+
+
+def _count_fitted(X_mem, fitted_on, have_records):
+    """Return how many of the members are among the records that the defense was fitted on."""
+    if not have_records:
+        raise ValueError(
+            "fitted_on names records, and only their confidences are given: leave it out."
+        )
+    check_two_sets(X_mem, fitted_on, ("X_mem", "fitted_on"))
+    number, n = number_records(join_records(X_mem, fitted_on)), _num_samples(X_mem)
+    return int(np.isin(number[:n], number[n:]).sum())
 
 
 def _make_ready(found, views, template, failure):
