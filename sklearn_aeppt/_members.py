@@ -64,15 +64,16 @@ def split_by_mask(X, y, is_member, name):
     )
 
 
-def check_two_sets(X_mem, X_non):
+def check_two_sets(X_mem, X_non, names=("X_mem", "X_non")):
     """Return (members, non_members) as `Records` out of two tables of the same columns."""
-    for name, X in (("X_mem", X_mem), ("X_non", X_non)):
+    one, other = names
+    for name, X in ((one, X_mem), (other, X_non)):
         if _num_samples(X) == 0:
             raise ValueError(f"{name} is empty, 0 sample(s): the defense is fitted on both sides.")
     shapes = [np.shape(X)[1:] if hasattr(X, "shape") else None for X in (X_mem, X_non)]
     if None not in shapes and shapes[0] != shapes[1]:
         raise ValueError(
-            f"X_mem has records of shape {shapes[0]} and X_non of shape {shapes[1]}: give both "
+            f"{one} has records of shape {shapes[0]} and {other} of shape {shapes[1]}: give both "
             "sides the same columns."
         )
     # pyarrow's columns are what they hold
@@ -80,8 +81,8 @@ def check_two_sets(X_mem, X_non):
     if columns[0] != columns[1]:
         differing = sorted(set(map(str, columns[0])) ^ set(map(str, columns[1])))[:5]
         raise ValueError(
-            f"X_mem and X_non have different columns, or the same in another order ({differing}): "
-            "give both sides the same columns, as in X_non[X_mem.columns]."
+            f"{one} and {other} have different columns, or the same in another order "
+            f"({differing}): give both sides the same columns, as in {other}[{one}.columns]."
         )
     return Records(X_mem), Records(X_non)
 

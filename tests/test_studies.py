@@ -81,6 +81,17 @@ def test_comparisons_of_defenses_run(name, tmp_path):
     assert all(share == 1 for share in kept)
 
 
+def test_the_gate_is_counted_for_models_that_leak_and_for_others(tmp_path):
+    tables = run_study("gate", scale="smoke", out=tmp_path)["tables"]
+    assert [(row["data"], row["suite"]) for row in tables["gate"]] == [
+        (data, suite)
+        for data in ("random membership", "forest that leaks")
+        for suite in ("quick", "standard")
+    ]
+    assert all(row["seeds"] == 2 and 0 <= row["failed"] <= 2 for row in tables["gate"])
+    assert len(tables["runs"]) == 8
+
+
 def test_many_queries_gain_nothing_where_all_rows_are_equal(tmp_path):
     rows = run_study("queries", scale="smoke", out=tmp_path)["tables"]["runs"]
     assert all(row["answers that differ when repeated"] == 0 for row in rows)

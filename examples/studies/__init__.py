@@ -14,6 +14,7 @@ STUDIES = {
     "dp": "defended outputs compared with models trained with differential privacy (Opacus)",
     "equalized": "the equalized defense compared with the others: what each leaves and costs",
     "frontier": "the L1 of every defense against the least that any defense needs",
+    "gate": "how often --fail-above fails a model that leaks nothing, and one that leaks",
     "hardening": "load tests: many rows and classes, threads, processes, forks, hours of calls",
     "oracles": "the equalized defense against variants, counts of equal outputs, and several keys",
     "protection": "non-adaptive and retrained attacks on AEPPT",

@@ -10,6 +10,7 @@ from typing import Any, overload
 import numpy as np
 from joblib import Memory, Parallel, delayed
 from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import train_test_split
@@ -29,7 +30,7 @@ from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.audit._canaries import canary_risk
-from sklearn_aeppt.audit._excess import excess_bounds
+from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
     Contender,
@@ -71,6 +72,7 @@ def audit(
     classes: ArrayLike | None = None,
     fit_params: Mapping[str, Any] | None = None,
     record_params: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    fitted_on: Any = None,
 ) -> AuditComparison: ...
 
 
@@ -92,6 +94,7 @@ def audit(
     classes: ArrayLike | None = None,
     fit_params: Mapping[str, Any] | None = None,
     record_params: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    fitted_on: Any = None,
 ) -> AuditReport: ...
 
 
@@ -112,11 +115,14 @@ def audit(
     classes: ArrayLike | None = None,
     fit_params: Mapping[str, Any] | None = None,
     record_params: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    fitted_on: Any = None,
 ) -> AuditReport | AuditComparison:
     r"""Run all available attacks on a fitted classifier and report what they achieve.
 
-    The adversary knows the membership of half of the records, trains each attack on what the
-    target shows of them, and is scored on the other half.
+    The records are split into two halves, each with its share of the members. The adversary knows
+    the membership of one half, trains each attack on what the target shows of it, and is scored on
+    the other half; then the halves change places, so that every record is scored once, by an
+    attack that was not told whether it is a member.
 
     Parameters
     ----------
@@ -141,7 +147,8 @@ def audit(
     attacks : {"quick", "standard", "full"}, list or dict of attacks, default="standard"
         "quick": a few seconds; "standard": all attacks on outputs, adaptive ones included;
         "full": also quantile regression, and LiRA, RMIA, shadow models and mislabeled canaries,
-        which train models of the target's kind (with its defense). Your own attacks are given
+        which train models of the target's kind (with its defense), for each half of the records
+        anew. Your own attacks are given
         as a list or by name, unfitted; what they state that they need (`ScoreAttack`) is prepared
         as for a suite: repeated queries, variants of the records, the target's kind of model for
         ``LiRAAttack()`` and the like, a seed where they have none. An attack that cannot be run
@@ -150,8 +157,8 @@ def audit(
         Attacks run at once, through joblib and whatever backend it is set to. The figures do not
         depend on it.
     random_state : int, RandomState instance or None, default=None
-        Controls which half of the records the adversary knows, the variants of records, the
-        canaries, and every attack without a seed of its own. Pass an int for reproducible figures.
+        Controls how the records are split into halves, the variants of records, the canaries, and
+        every attack without a seed of its own. Pass an int for reproducible figures.
     name : object, default=None
         Name of the target in the report; None takes its class. Several targets have the names by
         which they are given.
@@ -175,6 +182,11 @@ def audit(
         the non-members), such as ``{"sample_weight": (weight_mem, weight_non)}``. The weight of a
         non-member is the one that it would have had. Models get the values of the records that
         train them.
+    fitted_on : records, default=None
+        The records that ``fit`` of the defense was given as members. The report then says how many
+        of the audited members are among them; None leaves that unchecked. A fitted defense does
+        not know: what remembers its members would tell them. Of several targets, it is for those
+        that are output defenses.
 
     Returns
     -------
@@ -186,7 +198,8 @@ def audit(
     ValueError
         If sides are empty, differ in columns, or hold labels that the target does not know; if
         the target's confidences are not probability vectors, one column for each class; if no
-        attack can be run.
+        attack can be run; if `fitted_on` has other columns, or is given with confidences in the
+        place of records.
     TypeError
         If the target has no ``predict_proba``, or has its own classes and is given `classes`.
 
@@ -217,12 +230,13 @@ def audit(
     target = with_classes(target, classes)
     if isinstance(target, dict):
         return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
-                        slices=slices, memory=memory, verbose=verbose,
+                        fitted_on, slices=slices, memory=memory, verbose=verbose,
                         fit_params=fit_params, record_params=record_params)  # fmt: skip
     check_ready(target)
     # equal confidences are no equal records
     equal_count = not isinstance(target, PrecomputedClassifier)
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count)
+    n_fitted_on = None if fitted_on is None else _count_fitted(X_mem, fitted_on, equal_count)
     given = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
     sizes = _num_samples(X_mem), _num_samples(X_non)
     params = join_fit_params(fit_params, record_params, *sizes, kept)
@@ -238,26 +252,26 @@ def audit(
     label, proba = views.shown["label"], views.shown["proba"]
     failure = None if template is None else try_template(template, X, y, is_member, params)
     ready = _make_ready(found, views, template, failure, params.constant)
-    known, scored = train_test_split(
+    halves = train_test_split(
         np.arange(len(y)), test_size=0.5, stratify=is_member, random_state=split
     )
-    done = _play_all(ready, views, is_member, known, scored, memory, n_jobs, verbose)
+    done = _play_all(ready, views, is_member, halves, memory, n_jobs, verbose)
     ready, done = _without_failed(ready, done)
 
     predicted = ask_labels(target, X, proba)
-    truth, right = is_member[scored], predicted == label
-    sides = ((label[rows], predicted[rows]) for rows in (scored[truth], scored[~truth]))
+    right = predicted == label
+    sides = ((label[side], predicted[side]) for side in (is_member, ~is_member))
     floor = label_only_floor(*(values for side in sides for values in side))
-    each = 1 - (1 - CONFIDENCE) / len(ready)  # Bonferroni: so that all hold at once
+    each = confidence_of_each(is_member, [said for said, _ in done], right, CONFIDENCE)
     rows = [
-        _row(contender, truth, said, score, floor, defended)
-        | dict(zip(("excess_low", "excess_high"), excess_bounds(truth, said, right[scored], each)))
+        _row(contender, is_member, said, score, floor, defended)
+        | dict(zip(("excess_low", "excess_high"), excess_bounds(is_member, said, right, each)))
         for contender, (said, score) in zip(ready, done)
     ]
-    best, strongest = _strongest(rows, truth, done)
+    best, strongest = _strongest(rows, is_member, done)
     said, score = done[best]
-    members = np.flatnonzero(truth)
-    at_risk = scored[members[np.argsort(-score[members], kind="stable")[:20]]]
+    members = np.flatnonzero(is_member)
+    at_risk = members[np.argsort(-score[members], kind="stable")[:20]]
     canaries = None
     if attacks == "full" and template is not None and failure is None:
         canaries = result_or_reason(partial(canary_risk, template, X, y, is_member, params, seed))
@@ -276,9 +290,10 @@ def audit(
         n_members=int(is_member.sum()),
         n_non_members=int((~is_member).sum()),
         defended=defended,
-        slices={key: per_class_report(v[scored], truth, said) for key, v in groups.items()},
+        slices={key: per_class_report(v, is_member, said) for key, v in groups.items()},
         canaries=canaries,
         at_risk=[int(i) for i in at_risk],
+        n_fitted_on=n_fitted_on,
     )
 
 
@@ -286,7 +301,9 @@ def _name_of(target):
     return repr(target) if isinstance(target, FunctionTarget) else type(target).__name__
 
 
-def _compare(targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state, **options):
+def _compare(
+    targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state, fitted_on, **options
+):
     """Audit several targets with the same splits and seeds."""
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     reports, size, first = {}, {}, None
@@ -301,6 +318,7 @@ def _compare(targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
             n_jobs,
             seed,
             name=as_text(name),
+            fitted_on=fitted_on if isinstance(target, OutputDefense) else None,
             **options,
         )
         shown = np.concatenate([ask_as_attacker(target, X) for X in (X_mem, X_non)])
@@ -335,6 +353,17 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count):
         if n < 4:
             raise ValueError(f"{side} has {n} record(s) left: an audit needs 4 on each side.")
     return X, y, is_member, ~twice
+
+
+def _count_fitted(X_mem, fitted_on, have_records):
+    """Return how many of the members are among the records that the defense was fitted on."""
+    if not have_records:
+        raise ValueError(
+            "fitted_on names records, and only their confidences are given: leave it out."
+        )
+    check_two_sets(X_mem, fitted_on, ("X_mem", "fitted_on"))
+    number, n = number_records(join_records(X_mem, fitted_on)), _num_samples(X_mem)
+    return int(np.isin(number[:n], number[n:]).sum())
 
 
 def _make_ready(found, views, template, failure, fit_params):
@@ -382,19 +411,39 @@ def _obstacle(contender, views, template, failure, fit_params):
     return reason
 
 
-def _play_all(ready, views, is_member, known, scored, memory, n_jobs, verbose):
-    """Return what each attack says of the scored records, having learned from the known ones."""
-    memory = open_memory(memory)
+def _play_all(ready, views, is_member, halves, memory, n_jobs, verbose):
+    """Return what each attack says of every record, having learned from the other half."""
+    memory, folds = open_memory(memory), (halves, halves[::-1])
     plays = (
         partial(
             _play, contender.attack, views.learned(contender)[known],
             views.asked(contender)[scored], is_member[known],
         )
         for contender in ready
+        for known, scored in folds
     )  # fmt: skip
     jobs = (delayed(result_or_reason)(remembered(memory, play)) for play in plays)
-    done = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
-    return list(tqdm(done, "attacks", len(ready), disable=not verbose))
+    said = iter(Parallel(n_jobs=n_jobs, return_as="generator")(jobs))
+    attacks = tqdm(ready, "attacks", disable=not verbose)
+    return [_pool([next(said) for _ in folds], folds) for _ in attacks]
+
+
+def _pool(parts, folds):
+    """Return what the attacks of the folds say, in the order of the records, or why one failed.
+
+    Scores of two trainings are on two scales (logits of two networks, distances from two
+    thresholds). What they share is the order of the records that they score, of which each fold has
+    the same share of members: the rank within the fold, as a share of its size, takes the place of
+    the score. Equal scores have one rank, the mean of theirs.
+    """
+    for part in parts:
+        if isinstance(part, str):
+            return part
+    n = sum(len(scored) for _, scored in folds)
+    said, score = np.empty(n, dtype=bool), np.empty(n)
+    for (one_said, one_score), (_, scored) in zip(parts, folds):
+        said[scored], score[scored] = one_said, rankdata(one_score) / len(scored)
+    return said, score
 
 
 def _play(attack, learned, asked, is_member):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.stats import norm
+from sklearn.utils import check_random_state
 
 from sklearn_aeppt.metrics import balanced_accuracy_interval
+
+N_DRAWS = 50_000
 
 
 def excess_bounds(
@@ -47,3 +52,58 @@ def excess_bounds(
     # one-sided: each end of a two-sided interval errs half as often
     over_coin = balanced_accuracy_interval(is_member, said, 2 * confidence - 1)[0] - 0.5
     return float(min(mean - half, over_coin)), float(mean + half)
+
+
+def confidence_of_each(
+    is_member: np.ndarray, decisions: Sequence[np.ndarray], labels_say: np.ndarray, together: float
+) -> float:
+    """Return the confidence of each one-sided bound at which the bounds of all attacks hold.
+
+    Bonferroni's rule holds for any attacks, and pays for it where they decide about the same
+    records in much the same way, as thresholds on related statistics do. Their correlations are in
+    the decisions: with them, the greatest of the estimates' errors is drawn from its normal
+    distribution, always with the same seed.
+
+    Parameters
+    ----------
+    is_member : boolean ndarray of shape (n,)
+        Membership.
+    decisions : sequence of boolean ndarray of shape (n,)
+        Of each attack.
+    labels_say : boolean ndarray of shape (n,)
+        Decision of the label-only attack.
+    together : float in (0, 1)
+        Confidence of all bounds together.
+
+    Returns
+    -------
+    confidence : float in (0, 1)
+        `together` for one attack, more for several; at most what Bonferroni's rule gives, but for
+        the error of the draws.
+
+    References
+    ----------
+    Hothorn, Bretz, Westfall (2008), "Simultaneous inference in general parametric models".
+    """
+    right = np.array([said == is_member for said in decisions], dtype=np.float64)
+    normal = check_random_state(0).standard_normal((N_DRAWS, len(right)))
+    # the two parts of the lower bound: above the labels, and above a coin
+    greatest = [
+        (normal @ _correlation_root(gain, is_member)).max(axis=1)
+        for gain in (right - (labels_say == is_member), right)
+    ]
+    quantiles = (norm.cdf(np.quantile(error, together)) for error in greatest)
+    return float(max(together, *quantiles))
+
+
+def _correlation_root(gain, is_member):
+    """Return the symmetric root of the correlation matrix of the attacks' mean gains.
+
+    Of the roots, it is the one that does not depend on the signs of eigenvectors.
+    """
+    sides = (gain[:, side] for side in (is_member, ~is_member))
+    covariance = sum(np.atleast_2d(np.cov(side)) / side.shape[1] for side in sides)
+    scale = np.sqrt(np.diag(covariance))
+    scale[scale == 0] = 1  # decides as the labels do, and has no error
+    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+    return vectors * np.sqrt(values.clip(0)) @ vectors.T

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: What may be called "no leakage": accuracy above that of random guessing, two points.
 TOLERATED = 0.02
 CONFIDENCE = 0.95
+#: Share of the audited members that a defense has to be fitted on, for them to be its members.
+FITTED = 0.9
 #: Measures by which an attack is the strongest, and what a report calls them.
 MEASURES = {
     "accuracy": "accuracy",
@@ -54,8 +56,8 @@ class AuditReport:
         The result of the strongest adaptive attack, its interval corrected for having been picked
         (Bonferroni).
     floor : float in [0, 1]
-        Balanced accuracy of the label-only (gap) attack on the records that the attacks are
-        scored on, see `sklearn_aeppt.metrics.label_only_floor`.
+        Balanced accuracy of the label-only (gap) attack on the same records, see
+        `sklearn_aeppt.metrics.label_only_floor`.
     train_accuracy : float in [0, 1]
         The target's accuracy on the members.
     test_accuracy : float in [0, 1]
@@ -70,12 +72,15 @@ class AuditReport:
         For "class", "answer" (right or wrong) and the slices asked for: the strongest attack
         slice by slice, see `sklearn_aeppt.metrics.per_class_report`.
     at_risk : list of int
-        Highest-risk training records: rows of `X_mem` that the strongest attack is surest of,
-        among those it was scored on; at most 20, the surest first.
+        Highest-risk training records: rows of `X_mem` that the strongest attack is surest of; at
+        most 20, the surest first.
     canaries : dict, default=None
         Of the suite "full": how well mislabeled records that trained a model of the target's kind
         are told from others (``n``, ``accuracy``, ``low``, ``high``, ``auc``): the worst case.
         None where no such model was trained.
+    n_fitted_on : int, default=None
+        Number of the audited members that the defense was fitted on; None where that was not
+        checked.
 
     Attributes
     ----------
@@ -99,6 +104,9 @@ class AuditReport:
         One paragraph in plain words.
     worst_case : str
         One sentence on records that stand out; empty without canaries.
+    defense_fit : str
+        One sentence on whether the defense was fitted on the audited members; empty without a
+        defense.
     advice : list of str
         What to do next, one sentence each.
 
@@ -135,6 +143,7 @@ class AuditReport:
     slices: dict[Any, dict[str, np.ndarray]]
     at_risk: list[int]
     canaries: dict[str, Any] | None = None
+    n_fitted_on: int | None = None
 
     @property
     def ran(self) -> list[dict[str, Any]]:
@@ -186,7 +195,7 @@ class AuditReport:
 
     def _tail_leaks(self) -> bool:
         """Whether the confidences certainly identify more members at 1 % FPR than labels do."""
-        measure, n = "tpr_at_0.01_fpr", self.n_members // 2  # half of them were scored
+        measure, n = "tpr_at_0.01_fpr", self.n_members
         found = [row for row in self._judged if row.get(measure) is not None]
         labels = [row[measure] for row in found if row["labels_only"]]
         others = [row[measure] for row in found if not row["labels_only"]]
@@ -254,9 +263,23 @@ class AuditReport:
         )
 
     @property
+    def defense_fit(self) -> str:
+        """One sentence on the members that the defense was fitted on; empty without a defense."""
+        if self.n_fitted_on is not None:
+            of = f"{self.n_fitted_on:,} of the {self.n_members:,}"
+            return f"The defense was fitted on {of} audited members."
+        unknown = "Not checked: whether the defense was fitted on the audited members (fitted_on=)."
+        return unknown if self.defended else ""
+
+    @property
     def advice(self) -> list[str]:
         """What to do next, a list of sentences."""
         todo = []
+        if self.n_fitted_on is not None and self.n_fitted_on < FITTED * self.n_members:
+            todo.append(
+                "Audit members that the defense was fitted on, or fit it on all records that "
+                "trained the model: these figures are those of members that it does not know."
+            )
         if self.leakage == "confidences":
             todo.append(
                 "Show equalized confidences: EqualizedClassifier(model).fit(X, y, is_member=mask)"
@@ -283,7 +306,7 @@ class AuditReport:
     def __str__(self) -> str:
         """Return the verdict, the advice and a table as text."""
         lines = [f"{shown_name(self.name)}: {self.verdict}", ""]
-        lines += [self.worst_case] if self.canaries else []
+        lines += [sentence for sentence in (self.worst_case, self.defense_fit) if sentence]
         lines += [f"- {sentence}" for sentence in self.advice]
         lines += ["", f"{'attack':40}{'accuracy':>10}{'95 % interval':>20}{'above labels':>15}"]
         for row in sorted(self.ran, key=lambda row: -row["accuracy"]):
@@ -327,7 +350,8 @@ class AuditReport:
         Returns
         -------
         text : str
-            The figures, with ``leakage``, ``verdict`` and ``advice``. What is not finite is null.
+            The figures, with ``leakage``, ``verdict``, ``defense_fit`` and ``advice``. What is not
+            finite is null.
         """
         text = to_json(self._contents())
         if path is not None:
@@ -336,8 +360,8 @@ class AuditReport:
 
     def _contents(self):
         """Return what the report holds and says, as a dict."""
-        said = {"leakage": self.leakage, "verdict": self.verdict, "advice": self.advice}
-        return {**asdict(self), **said}
+        said = ("leakage", "verdict", "defense_fit", "advice")
+        return {**asdict(self), **{key: getattr(self, key) for key in said}}
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw every attack's accuracy with its interval, and the floor.
@@ -581,22 +605,22 @@ def to_html(reports, head=""):
     body = ["<h1>Membership inference audit</h1>"]
     body.append(
         "<p class=note>A membership inference attack guesses whether a record was used to train a "
-        "model. Each attack below was trained on half of the records, whose membership it was "
-        "given, and is scored on the other half.</p>"
+        "model. Each attack below was trained on one half of the records, whose membership it was "
+        "given, and scored on the other half, and then the other way round.</p>"
     )
     body.append(head)
     e = html.escape
     for report in reports:
         body.append(f"<h2>{html_name(report.name)}</h2>")
         body.append(f"<p class='verdict {report.leakage}'>{e(report.verdict)}</p>")
-        body.append(f"<p>{e(report.worst_case)}</p>" if report.canaries else "")
+        said = (report.worst_case, report.defense_fit)
+        body += [f"<p>{e(sentence)}</p>" for sentence in said if sentence]
         body.append("<h3>What to do</h3><ul>")
         body += [f"<li>{e(sentence)}</li>" for sentence in report.advice] + ["</ul>"]
         body.append(
             f"<p>{report.n_members} members, {report.n_non_members} non-members; accuracy "
             f"{report.train_accuracy:.1%} on members, {report.test_accuracy:.1%} on non-members, "
-            f"so that an attack on labels alone reaches {report.floor:.1%} on the scored "
-            "records.</p>"
+            f"so that an attack on labels alone reaches {report.floor:.1%}.</p>"
         )
         body.append(_picture(report))
         body.append("<h3>Every attack</h3>" + _attack_table(report))
