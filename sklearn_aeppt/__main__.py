@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=float,
         metavar="EXCESS",
         help="exit with status 1 if an attack exceeds the label-only floor by more than EXCESS "
-        "(0.02: two points) at 95 %% confidence for all attacks together",
+        "(0.02: two points) at 95 %% confidence, whichever attack that is",
     )
     audit.add_argument(
         "--cache", metavar="FOLDER", help="store finished attacks and resume from them"
@@ -150,8 +150,8 @@ def _audit(args):
     above = report.excess_at_least > args.fail_above
     print(
         f"{'FAIL' if above else 'PASS'}: lower bound on the largest excess of an attack over the "
-        f"label-only floor: {100 * report.excess_at_least:.1f} points (95 % confidence for all "
-        f"{len(report.ran)} attacks together); the limit is {100 * args.fail_above:.1f}.",
+        f"label-only floor: {100 * report.excess_at_least:.1f} points (95 % confidence, of "
+        f"{len(report.ran)} attacks); the limit is {100 * args.fail_above:.1f}.",
         file=sys.stderr,
     )
     return int(above)

@@ -30,7 +30,7 @@ from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.audit._canaries import canary_risk
-from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds
+from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, greatest_excess_at_least
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
     Contender,
@@ -268,7 +268,8 @@ def audit(
         | dict(zip(("excess_low", "excess_high"), excess_bounds(is_member, said, right, each)))
         for contender, (said, score) in zip(ready, done)
     ]
-    best, strongest = _strongest(rows, is_member, done)
+    judged = [i for i, row in enumerate(rows) if row["adaptive"]] or list(range(len(rows)))
+    best, strongest = _strongest(rows, judged, is_member, done)
     said, score = done[best]
     members = np.flatnonzero(is_member)
     at_risk = members[np.argsort(-score[members], kind="stable")[:20]]
@@ -294,6 +295,9 @@ def audit(
         canaries=canaries,
         at_risk=[int(i) for i in at_risk],
         n_fitted_on=n_fitted_on,
+        excess_at_least=greatest_excess_at_least(
+            is_member, [done[i][0] for i in judged], right, CONFIDENCE
+        ),
     )
 
 
@@ -477,10 +481,9 @@ def _row(contender, truth, said, score, floor, defended):
     return row
 
 
-def _strongest(rows, truth, done):
-    """Return (place, row) of the strongest adaptive attack, its interval for having been picked."""
-    adaptive = [i for i, row in enumerate(rows) if row["adaptive"]] or range(len(rows))
-    best = max(adaptive, key=lambda i: (rows[i]["accuracy"], rows[i]["auc"]))
-    corrected = 1 - (1 - CONFIDENCE) / len(adaptive)
+def _strongest(rows, judged, truth, done):
+    """Return (place, row) of the strongest of those judged, its interval for having been picked."""
+    best = max(judged, key=lambda i: (rows[i]["accuracy"], rows[i]["auc"]))
+    corrected = 1 - (1 - CONFIDENCE) / len(judged)
     low, high = balanced_accuracy_interval(truth, done[best][0], corrected)
     return best, {**rows[best], "low": low, "high": high}

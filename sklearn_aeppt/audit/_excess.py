@@ -96,6 +96,52 @@ def confidence_of_each(
     return float(max(together, *quantiles))
 
 
+def greatest_excess_at_least(
+    is_member: np.ndarray,
+    decisions: Sequence[np.ndarray],
+    labels_say: np.ndarray,
+    confidence: float,
+) -> float:
+    """Return a lower bound on the excess of the strongest of several attacks.
+
+    An attack that is certainly weaker than the bound is not the strongest one, whichever that is:
+    it needs no correction. Step by step, such attacks are left out and the bound rises. A tenth of
+    the error is spent on saying who is weaker.
+
+    Parameters
+    ----------
+    is_member : boolean ndarray of shape (n,)
+        Membership.
+    decisions : sequence of boolean ndarray of shape (n,)
+        Of each attack.
+    labels_say : boolean ndarray of shape (n,)
+        Decision of the label-only attack.
+    confidence : float in (0, 1)
+        Of the bound, however many attacks there are.
+
+    Returns
+    -------
+    low : float
+        At least this much balanced accuracy, -1 to 1.
+
+    References
+    ----------
+    Romano, Shaikh, Wolf (2014), "A practical two-step method for testing moment inequalities".
+    """
+
+    def bounds(rivals, together):
+        each = confidence_of_each(is_member, rivals, labels_say, together)
+        return np.array([excess_bounds(is_member, said, labels_say, each) for said in rivals])
+
+    doubt, rivals = (1 - confidence) / 10, np.asarray(decisions)
+    high = bounds(rivals, 1 - doubt)[:, 1]
+    while True:
+        low = float(bounds(rivals, confidence + doubt)[:, 0].max())
+        if (high > low).all():
+            return low
+        rivals, high = rivals[high > low], high[high > low]
+
+
 def _correlation_root(gain, is_member):
     """Return the symmetric root of the correlation matrix of the attacks' mean gains.
 

@@ -81,6 +81,10 @@ class AuditReport:
     n_fitted_on : int, default=None
         Number of the audited members that the defense was fitted on; None where that was not
         checked.
+    excess_at_least : float, default=-1
+        Lower bound at 95 % on the excess of the strongest adaptive attack over the floor, whichever
+        that is; by default nothing is known. It can be above every ``excess_low``: attacks that
+        are certainly weaker than it are left out of the correction.
 
     Attributes
     ----------
@@ -94,8 +98,8 @@ class AuditReport:
         "confidences" where an attack certainly exceeds what labels give, in accuracy or in TPR at
         1 % FPR; "labels" where the strongest attack certainly exceeds random guessing; "none"
         where two points of accuracy above random guessing are excluded; "inconclusive" otherwise.
-    excess_at_least, excess_at_most : float
-        Bounds on the largest excess over the floor, each at 95 %, corrected for the number of
+    excess_at_most : float
+        Upper bound at 95 % on the largest excess over the floor, corrected for the number of
         attacks.
     strongest_by : dict
         Measure (``accuracy``, ``auc``, ``tpr_at_..._fpr``) -> the result of the adaptive attack
@@ -144,6 +148,7 @@ class AuditReport:
     at_risk: list[int]
     canaries: dict[str, Any] | None = None
     n_fitted_on: int | None = None
+    excess_at_least: float = -1.0
 
     @property
     def ran(self) -> list[dict[str, Any]]:
@@ -164,11 +169,6 @@ class AuditReport:
     def _judged(self) -> list[dict[str, Any]]:
         """The adaptive attacks, or all where there are none."""
         return [row for row in self.ran if row["adaptive"]] or self.ran
-
-    @property
-    def excess_at_least(self) -> float:
-        """Largest lower bound on the excess of an attack over the floor."""
-        return max(row["excess_low"] for row in self._judged)
 
     @property
     def excess_at_most(self) -> float:
