@@ -94,8 +94,8 @@ class EqualizedClassifier(OutputDefense):
         single output and "rescaled", which keeps all that the model's own values tell, 0.30; with
         variants 0.32 and 0.36, the template 0.04.
     n_bins : int, default=24
-        Quantile bins of the largest confidence, at most: none is narrower than 0.01 or, in
-        log-odds, 0.5, and the last one begins at 0.999 or below.
+        Quantile bins of the largest confidence, at most: the last one begins at 0.999 or below,
+        and with ``constraint="total_variation"`` none is narrower than 0.01 or, in log-odds, 0.5.
     n_label_groups : int >= 1 or "auto", default="auto"
         Groups of labels; "auto" gives each at least 500 members and 500 non-members, at most 10.
     alpha : float in (0, 1], default=0.001
