@@ -4,9 +4,31 @@ import numpy as np
 from scipy import sparse
 
 
+def column_names(X):
+    """Return the names of the columns of a frame of any library; of other tables, none."""
+    # pyarrow's columns are what they hold
+    return list(getattr(X, "column_names", getattr(X, "columns", [])))
+
+
+def as_array(X):
+    """Return an ndarray of a table, of a tensor too that is on a GPU or that is being trained."""
+    if hasattr(X, "detach"):
+        X = X.detach().cpu()
+        X = X.float() if str(X.dtype) == "torch.bfloat16" else X  # numpy has none
+    return np.asarray(X)
+
+
+def computed(X):
+    """Return records that are still to be computed (Dask) as the array or frame they stand for."""
+    return X.compute() if hasattr(X, "__dask_graph__") else X
+
+
 def as_pandas(X):
-    """Return frames of other kinds (polars, pyarrow) as those of pandas, the rest as it is."""
-    return X.to_pandas() if hasattr(X, "to_pandas") and not hasattr(X, "iloc") else X
+    """Return frames and series (polars, pyarrow, Dask) as frames of pandas, the rest as it is."""
+    X = computed(X)
+    if hasattr(X, "to_pandas") and not hasattr(X, "iloc"):
+        X = X.to_pandas()
+    return X.to_frame() if hasattr(X, "iloc") and X.ndim == 1 else X
 
 
 def as_native(X):
@@ -23,7 +45,7 @@ def as_native(X):
         except ValueError:  # rows of unequal length
             return X
         return values if values.dtype.kind in "biuf" else X
-    return np.asarray(X) if hasattr(X, "__array__") else X
+    return as_array(X) if hasattr(X, "__array__") else X
 
 
 def as_kind_of(X, native):

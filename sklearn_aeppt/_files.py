@@ -15,6 +15,7 @@ KNOWN_TYPES = {
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn_aeppt._precomputed.PrecomputedClassifier",
     "sklearn_aeppt._record_field.RecordField",
     "sklearn_aeppt._record_numbers.RecordReader",
     "sklearn_aeppt.defenses._record_grid.RecordGrid",

@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _num_samples
 
+from sklearn_aeppt._containers import column_names
+
 
 @dataclass
 class Records:
@@ -18,8 +20,11 @@ class Records:
     draws: object = None  # (n, n_draws) numbers from U(0, 1) that belong to the records
 
 
-def split_for_fitted(X, y, is_member):
-    """Tell members from non-members by the form of the call; never by a guess."""
+def split_for_fitted(X, y, is_member, *, two_sets=False):
+    """Tell members from non-members by the form of the call; never by a guess.
+
+    `two_sets`: another argument says so, the labels of either side, whatever the records are.
+    """
     if is_member is not None:
         return split_by_mask(X, y, is_member, "is_member")
     if y is None:
@@ -27,7 +32,7 @@ def split_for_fitted(X, y, is_member):
             "The estimator is fitted, so fit requires y to be passed, but the target y is None: "
             "call fit(X_mem, X_non), or fit(X, membership) with a boolean mask."
         )
-    if _ndim(y) > 1:
+    if two_sets or _ndim(y) > 1:
         return check_two_sets(X, y)
     if not _is_boolean(y):
         raise ValueError(
@@ -35,7 +40,7 @@ def split_for_fitted(X, y, is_member):
             f"such as {np.asarray(y, dtype=object)[:3].tolist()}: it could be class labels. Give "
             "a boolean mask that is true for members, or two-dimensional non-members, or class "
             "labels together with is_member=mask. For texts and other one-dimensional records, "
-            "put both sides into X and give the mask."
+            "put both sides into X and give the mask, or give their class labels, y_mem and y_non."
         )
     return split_by_mask(X, None, y, "the membership mask")
 
@@ -76,8 +81,7 @@ def check_two_sets(X_mem, X_non, names=("X_mem", "X_non")):
             f"{one} has records of shape {shapes[0]} and {other} of shape {shapes[1]}: give both "
             "sides the same columns."
         )
-    # pyarrow's columns are what they hold
-    columns = [list(getattr(X, "column_names", getattr(X, "columns", []))) for X in (X_mem, X_non)]
+    columns = [column_names(X) for X in (X_mem, X_non)]
     if columns[0] != columns[1]:
         differing = sorted(set(map(str, columns[0])) ^ set(map(str, columns[1])))[:5]
         raise ValueError(

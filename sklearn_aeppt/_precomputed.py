@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from sklearn_aeppt._containers import column_names
+
 
 class PrecomputedClassifier(ClassifierMixin, BaseEstimator):
     """Classifier whose records are confidences that were computed elsewhere.
@@ -87,7 +89,7 @@ class PrecomputedClassifier(ClassifierMixin, BaseEstimator):
         proba : ndarray of shape (n, K)
             The confidences, columns in the order of ``classes_``.
         """
-        names = [str(name) for name in getattr(X, "columns", [])]
+        names = [str(name) for name in column_names(X)]
         order = [str(label) for label in self.classes_]
         if names != order and sorted(names) == sorted(order) and len(set(names)) == len(names):
             return np.asarray(X)[:, [names.index(label) for label in order]]

@@ -5,7 +5,7 @@ from scipy import sparse
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from sklearn_aeppt._containers import as_pandas
+from sklearn_aeppt._containers import as_array, as_pandas
 from sklearn_aeppt._records import record_bytes
 
 
@@ -21,7 +21,7 @@ class RecordReader:
 
     def fit(self, estimator, sides):
         """Decide by the tables `sides`; return self."""
-        sides = [as_pandas(X) for X in sides]
+        came, sides = sides, [as_pandas(X) for X in sides]
         self.columns_ = None
         self.steps_ = False
         self.is_numeric_ = all(as_numbers(X) is not None for X in sides)
@@ -29,7 +29,7 @@ class RecordReader:
             return self
         steps = steps_before(estimator)
         if steps is not None:
-            self.steps_ = all(as_numbers(steps.transform(X)) is not None for X in sides)
+            self.steps_ = all(as_numbers(steps.transform(X)) is not None for X in came)
         if not self.steps_ and all(hasattr(X, "iloc") for X in sides):
             self.columns_ = np.flatnonzero(np.all([are_numbers(X) for X in sides], axis=0))
         return self
@@ -42,11 +42,11 @@ class RecordReader:
         numbers : float32 ndarray or csr_array of shape (n, d), or None
         others : list of n bytes, or None
         """
-        X = as_pandas(X)
         if self.is_numeric_:
             return must_be_numbers(X), None
-        if self.steps_:
+        if self.steps_:  # which know the records as they came
             return must_be_numbers(steps_before(estimator).transform(X)), None
+        X = as_pandas(X)
         if self.columns_ is None or not len(self.columns_):
             return None, record_bytes(X)
         if not hasattr(X, "iloc"):
@@ -82,7 +82,7 @@ def must_be_numbers(X):
     ValueError
         If it is no table of numbers at all.
     """
-    numbers = as_numbers(X)
+    numbers, X = as_numbers(X), as_pandas(X)
     if numbers is None and hasattr(X, "iloc"):
         import pandas as pd
 
@@ -115,10 +115,10 @@ def as_numbers(X):
     if isinstance(X, list) and X and isinstance(X[0], str):
         return None
     try:
-        X = np.asarray(X)
+        X = as_array(X)
         if X.dtype == object:
             X = X.astype(np.float64)
-    except (ValueError, TypeError):  # rows of unequal length, words, tensors on a GPU
+    except (ValueError, TypeError, OverflowError):  # rows of unequal length, words, huge numbers
         return None
     if X.dtype.kind not in "biuf":
         return None

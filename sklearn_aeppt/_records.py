@@ -2,13 +2,14 @@
 
 import pickle
 import sys
+from datetime import date, time
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from sklearn_aeppt._containers import as_pandas
+from sklearn_aeppt._containers import as_array, as_pandas, computed
 
 
 class RecordRows:
@@ -50,9 +51,14 @@ class RecordRows:
         return _safe_indexing(self.X, self.rows)
 
 
-def computed(X):
-    """Return records that are still to be computed (Dask) as the array or frame they stand for."""
-    return X.compute() if hasattr(X, "__dask_graph__") else X
+EXACT = 2**53  # up to here, float64 holds every whole number
+#: Library (imported, if a table is its own) -> what joins its tables. A column without any value on
+#: one side, or of whole numbers, takes the type that it has on the other.
+JOINS: dict[str, tuple[str, dict[str, str]]] = {
+    "polars": ("concat", {"how": "vertical_relaxed"}),
+    "pyarrow": ("concat_tables", {"promote_options": "permissive"}),
+    "torch": ("cat", {}),
+}
 
 
 def join_records(first, second):
@@ -65,10 +71,10 @@ def join_records(first, second):
 
         return pd.concat(_with_all_categories(first, second), ignore_index=True)
     library = type(first).__module__.partition(".")[0]
-    if library in ("polars", "pyarrow", "torch"):  # has been imported, then
-        module = sys.modules[library]
-        join = {"polars": "concat", "pyarrow": "concat_tables", "torch": "cat"}[library]
-        return getattr(module, join)([first, second])
+    if library in JOINS:
+        name, options = JOINS[library]
+        options = options if hasattr(first, "columns") else {}  # a series of polars takes none
+        return getattr(sys.modules[library], name)([first, second], **options)
     if isinstance(first, (list, tuple)):
         return [*first, *second]
     return np.concatenate([first, second])
@@ -104,44 +110,59 @@ def record_bytes(X):
     """Return what each record is, as bytes: alike for equal records, different for others.
 
     Values count, not their container: rows of an array, a frame, a sparse matrix or a list with
-    the same values are the same record.
+    the same values are the same record, and one missing value is as good as another.
     """
     if sparse.issparse(X):
-        X = sparse.csr_array(X)
+        X = sparse.csr_array(X, copy=True)  # what follows would change the caller's
         X.sum_duplicates()
         X.eliminate_zeros()
-        values = X.data.astype(np.float64) if X.dtype.kind in "biuf" else X.data
+        values = _as_float64(X.data) if X.dtype.kind in "biuf" else X.data
         ends = zip(X.indptr[:-1], X.indptr[1:])
         return [X.indices[a:b].tobytes() + values[a:b].tobytes() for a, b in ends]
     X = as_pandas(X)
     if hasattr(X, "iloc"):
         X = X.to_numpy(dtype=object)
     elif not isinstance(X, list):
-        X = np.asarray(X)
-    if isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
-        return _rows_of_bytes(X)
+        X = as_array(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind in "biuf" and not _is_too_large(X):
+        return [row.tobytes() for row in _as_float64(X.reshape(len(X), -1))]
     return [_value_bytes(row) for row in X]
 
 
-def _rows_of_bytes(X):
-    rows = np.ascontiguousarray(X.reshape(len(X), -1), dtype=np.float64) + 0.0  # no -0.0
-    return [row.tobytes() for row in rows]
+def _as_float64(values):
+    """Return numbers as float64, equal ones with equal bytes."""
+    values = np.ascontiguousarray(values, dtype=np.float64) + 0.0  # no -0.0
+    values[np.isnan(values)] = np.nan  # whose bits may be others
+    return values
+
+
+def _is_too_large(values):
+    """Return whether there are whole numbers that float64 may round, such as identifiers."""
+    return values.dtype.kind in "iu" and bool(((values > EXACT) | (values < -EXACT)).any())
 
 
 def _value_bytes(value):
     """Return the bytes of a record or of one value in it; numbers alike in any type."""
     if isinstance(value, str):
         return b"s" + value.encode("utf-8", "surrogatepass") + b"\0"
+    if isinstance(value, (int, np.integer)) and not -EXACT <= value <= EXACT:
+        return b"i" + str(int(value)).encode() + b"\0"
     if isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
-        return np.float64(value).tobytes()
+        return _as_float64([value]).tobytes()
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # those of pandas
+        return _as_float64([np.nan]).tobytes()
     if isinstance(value, bytes):
         return b"b" + value + b"\0"
+    if isinstance(value, (date, time)):  # pandas' are too
+        return b"d" + value.isoformat().encode() + b"\0"
+    if isinstance(value, dict):  # in whatever order
+        return b"{" + b"".join(sorted(_value_bytes(item) for item in value.items())) + b"}"
     if isinstance(value, (list, tuple)):
         return b"".join(map(_value_bytes, value))
     if hasattr(value, "__array__"):
-        value = np.asarray(value)
-        if value.dtype.kind in "biuf":
-            return np.ascontiguousarray(value, dtype=np.float64).tobytes()
+        value = as_array(value)
+        if value.dtype.kind in "biuf" and not _is_too_large(value):
+            return _as_float64(value).tobytes()
         if value.ndim:
             return b"".join(map(_value_bytes, value.ravel().tolist()))
     return b"p" + pickle.dumps(value)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._saving import read_records
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
@@ -112,13 +113,15 @@ def match_columns(X_mem, X_non, names=None):
 def prepare_records(model, X_mem, X_non):
     """Return the tables as the model takes them: by the names it knows, or as arrays, or as texts.
 
-    A model that knows no names is given an array, one column of text as a list of texts.
+    A model that knows no names is given an array, or the table where it takes no array; one column
+    of text is given to it as a list of texts.
     """
-    names = getattr(model, "feature_names_in_", None)
+    if isinstance(model, PrecomputedClassifier):  # it takes columns by name, and any others, too
+        match_columns(X_mem, X_non, list(map(str, model.classes_)))
+        return match_columns(X_mem, X_non)
+    names = known_names(model)
     sides = match_columns(X_mem, X_non, names)
-    if names is None and all(hasattr(X, "iloc") for X in sides):
-        sides = [_without_names(model, X) for X in sides]
-    expected = getattr(model, "n_features_in_", None)
+    expected = getattr(model, "n_features_in_", None) or None  # a saved CatBoost model says 0
     for option, X in zip(("--members", "--non-members"), sides):
         n = X.shape[1] if getattr(X, "ndim", 1) > 1 else expected
         if expected is not None and n != expected:
@@ -128,14 +131,39 @@ def prepare_records(model, X_mem, X_non):
                 f"{expected}{_index_hint(named)}: give the columns that it was trained on, and "
                 "name the labels with --target."
             )
+    if names is None and all(hasattr(X, "iloc") for X in sides):
+        return _without_names(model, *sides)
     return sides
 
 
-def _without_names(model, X):
-    is_text = X.shape[1] == 1 and not hasattr(model, "n_features_in_")
-    if is_text and X.dtypes.iloc[0].kind not in "biuf":
-        return X.iloc[:, 0].tolist()
-    return X.to_numpy()
+def known_names(model):
+    """Return the names of the columns that a model was fitted on; None where it knows none."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:  # CatBoost calls them otherwise, and counts columns without names
+        names = getattr(model, "feature_names_", None)
+        if names is not None and list(names) == list(map(str, range(len(names)))):
+            return None
+    return names
+
+
+def _without_names(model, *sides):
+    """Return the sides in the first form of which the model takes a record."""
+    forms = [lambda X: X.to_numpy(), lambda X: X]
+    if all(X.shape[1] == 1 and X.dtypes.iloc[0].kind not in "biuf" for X in sides):
+        forms.insert(0, lambda X: X.iloc[:, 0].tolist())
+    errors = []
+    for form in forms:
+        try:
+            model.predict_proba(form(sides[0][:1]))
+        except Exception as error:  # whatever a model raises of what it does not know
+            errors.append(error)
+        else:
+            return [form(X) for X in sides]
+    raise ValueError(
+        f"The model takes the records of --members neither as an array nor as a table "
+        f"({type(errors[-1]).__name__}: {errors[-1]}): give the columns that it was trained on, "
+        "and name the labels with --target."
+    ) from errors[-1]
 
 
 def name_classes(columns, *labels):

@@ -36,6 +36,7 @@ from sklearn_aeppt.attacks import (
     GapAttack,
     GaussianNoise,
     GradientBoostingAttack,
+    LabelOnlyAttack,
     LiRAAttack,
     RMIAAttack,
     RoundingAttack,
@@ -635,6 +636,69 @@ def test_arrays_in_cells_and_texts():
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts[M], y[M])
     report = audit(model, texts[M], y[M], texts[N], y[N], "standard", random_state=0)
     assert report.n_members == 120
+
+
+@pytest.mark.parametrize("kind", ["list", "object", "str", "series", "polars"])
+def test_two_sets_of_texts_are_told_by_their_labels(kind):
+    texts = [f"{'good' if value else 'bad'} record number {i}" for i, value in enumerate(y)]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts[M], names[M])
+    make = {"list": list, "series": pd.Series, "str": np.array}.get(kind)
+    if kind == "object":
+        make = lambda texts: np.array(texts, dtype=object)  # noqa: E731
+    elif kind == "polars":
+        make = pytest.importorskip("polars").Series
+    one, other = make(texts[M]), make(texts[N])
+    defended = EqualizedClassifier(model, key=KEY, random_state=0)
+    defended.fit(one, other, y_mem=names[M], y_non=names[N])
+    plain = clone(defended).fit(texts, names, is_member=member)
+    np.testing.assert_array_equal(defended.predict_proba(one), plain.predict_proba(texts[M]))
+    report = audit(defended, one, names[M], other, names[N], "quick", random_state=0)
+    assert report.n_non_members == 120
+    if kind == "list":
+        with pytest.raises(ValueError, match="or give their class labels, y_mem and y_non"):
+            EqualizedClassifier(model).fit(one, other)
+
+
+def test_the_steps_of_a_pipeline_are_given_the_table_as_it_came():
+    polars = pytest.importorskip("polars")
+
+    def numbers(frame):
+        assert isinstance(frame, polars.DataFrame)
+        return frame.select(polars.col("x0"), polars.col("word").str.len_chars()).to_numpy()
+
+    table = pd.DataFrame({"x0": X[:, 0], "word": names})
+    one, other = (polars.from_pandas(table[part]) for part in (M, N))
+    model = make_pipeline(FunctionTransformer(numbers), GaussianNB()).fit(one, y[M])
+    defended = EqualizedClassifier(model).fit(one, other, y_mem=y[M], y_non=y[N])
+    np.testing.assert_array_equal(defended.predict(other), model.predict(other))
+
+
+def test_variants_of_images_sparse_tables_and_mixed_frames():
+    images = X.reshape(240, 1, 2, 3)
+    mixed = pd.DataFrame(X).add_prefix("x").assign(word=names)
+    for table in (images, sparse.csr_array(X), mixed):
+        model = AnyNumbers().fit(table[M], y[M])
+        attacks = [LabelOnlyAttack(n_queries=3)]
+        report = audit(model, table[M], y[M], table[N], y[N], attacks, random_state=0)
+        assert "not_run" not in report.results[0]
+
+
+class AnyNumbers(GaussianNB):
+    """Takes images, sparse tables, and the numbers in a frame."""
+
+    def fit(self, X, y):
+        return super().fit(self._flat(X), y)
+
+    def predict_proba(self, X):
+        return super().predict_proba(self._flat(X))
+
+    def predict(self, X):
+        return super().predict(self._flat(X))
+
+    @staticmethod
+    def _flat(X):
+        X = X.toarray() if sparse.issparse(X) else X
+        return np.reshape(X.select_dtypes("number") if hasattr(X, "iloc") else X, (len(X), -1))
 
 
 def test_groups_with_missing_values_are_a_group():

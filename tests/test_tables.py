@@ -2,14 +2,18 @@
 
 import json
 
+import joblib
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from sklearn_aeppt import PrecomputedClassifier
 from sklearn_aeppt.__main__ import main
+from sklearn_aeppt._files import load_model
 from sklearn_aeppt._tables import load_records, name_classes
 from sklearn_aeppt.audit import audit
 
@@ -193,6 +197,81 @@ def test_a_pipeline_of_texts(run):
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts[A], y[A])
     status, report = run(table[A], table[B], model=model)
     assert status == 0 and report["n_members"] == 120
+
+
+class NoNames(ClassifierMixin, BaseEstimator):
+    """Takes tables only, and notes no names."""
+
+    def fit(self, X, y):
+        self.model_ = LogisticRegression().fit(X[["p", "q"]], y)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(X[["p", "q"]])
+
+
+class LikeCatBoost(NoNames):
+    """Has names under another name, and a number of features that a file does not keep."""
+
+    n_features_in_ = 0
+
+    @property
+    def feature_names_(self):
+        return list("pqrs")
+
+    def predict_proba(self, X):
+        assert list(X) == list("pqrs")
+        return super().predict_proba(X)
+
+
+@pytest.mark.parametrize("kind", [NoNames, LikeCatBoost])
+def test_a_model_that_takes_tables_is_given_tables(run, tmp_path, kind):
+    model = kind().fit(RECORDS[A], y[A])
+    joblib.dump(model, tmp_path / "model.joblib")
+    options = "--model", tmp_path / "model.joblib", "--trust"
+    expected = audit(model, RECORDS[A][list("pqrs")], y[A], RECORDS[B][list("pqrs")], y[B], "quick",
+                     random_state=0)  # fmt: skip
+    for order in ([*"pqrs", "label"], ["label", *"srqp"]):
+        status, report = run(RECORDS[A][order], RECORDS[B][order], *options)
+        assert status == 0 and report["floor"] == pytest.approx(expected.floor)
+    status, error = run(RECORDS[A].drop(columns="p"), RECORDS[B].drop(columns="p"), *options)
+    assert status == 2 and ("lacks the column(s) p" in error or "neither as an array" in error)
+
+
+def test_saved_classes_take_their_confidences_by_name(run, truth):
+    model = PrecomputedClassifier(FOREST.classes_)
+    for order in (["c", "a", "b", "label"], ["label", "b", "c", "a"]):
+        status, report = run(CONFIDENCES[A][order], CONFIDENCES[B][order], model=model)
+        assert status == 0
+        assert report["strongest"]["accuracy"] == pytest.approx(truth.strongest["accuracy"])
+    status, error = run(*(CONFIDENCES.rename(columns={"a": "x"})[side] for side in (A, B)),
+                        model=model)  # fmt: skip
+    assert status == 2 and "lacks the column(s) a of the model" in error
+
+
+def test_confidences_of_any_frame_are_taken_by_name():
+    table = CONFIDENCES[["c", "a", "b"]]
+    model = PrecomputedClassifier(FOREST.classes_)
+    for name, make in (("polars", "from_pandas"), ("pyarrow", "Table")):
+        library = pytest.importorskip(name)
+        make = getattr(library, make)
+        frame = make.from_pandas(table) if name == "pyarrow" else make(table)
+        np.testing.assert_array_equal(model.predict_proba(frame), FOREST.predict_proba(X))
+
+
+def test_a_pipeline_of_texts_is_protected(tmp_path, capsys):
+    texts = [f"record {'good' if value == 'a' else 'bad'} number {i}" for i, value in enumerate(y)]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts[A], y[A])
+    skops_io.dump(model, tmp_path / "model.skops")
+    for name, part in (("members", A), ("others", B)):
+        table = pd.DataFrame({"text": texts[part], "label": y[part]})
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    files = {"members": "members.csv", "non-members": "others.csv", "model": "model.skops"}
+    options = [part for key, file in files.items() for part in (f"--{key}", str(tmp_path / file))]
+    assert main(["protect", *options, "--out", str(tmp_path / "out.skops")]) == 0
+    defended = load_model(tmp_path / "out.skops", trust=True)
+    np.testing.assert_array_equal(defended.predict(texts), model.predict(texts))
 
 
 def test_an_error_of_the_program_is_status_3(monkeypatch, capsys):

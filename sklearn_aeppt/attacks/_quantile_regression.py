@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_aeppt._containers import as_array
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
 from sklearn_aeppt.attacks._query import View, check_membership, read_records
@@ -179,5 +180,5 @@ def _features(records, label):
     """Return the records with the label as one more column, dense."""
     if sparse.issparse(records):
         records = records.toarray()
-    records = np.asarray(records, dtype=np.float64)
+    records = as_array(records).astype(np.float64)
     return np.column_stack([records.reshape(len(label), -1), label])

@@ -126,8 +126,10 @@ def ladder(X):
 
 
 def one_step(X):
-    """Return the slight variation as a ladder of one step, or None."""
+    """Return the slight variation as a ladder of one step, or None where nothing is a number."""
     step = variation(X)
+    if step is None and ladder(X) is not None:  # some columns of a frame, images, sparse tables
+        step = GaussianNoise(0.1, relative=True)
     return None if step is None else [step]
 
 

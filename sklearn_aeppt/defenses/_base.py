@@ -208,7 +208,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
                     "it out, or give the estimator unfitted."
                 )
             estimator = self.estimator
-            members, non_members = split_for_fitted(X, y, is_member)
+            labeled = y_mem is not None or y_non is not None
+            members, non_members = split_for_fitted(X, y, is_member, two_sets=labeled)
             for name, side, labels in (("y_mem", members, y_mem), ("y_non", non_members, y_non)):
                 if labels is None:
                     continue

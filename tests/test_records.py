@@ -1,0 +1,78 @@
+"""Which records are equal: by their values, whatever holds them."""
+
+from datetime import date, datetime
+
+import numpy as np
+import pytest
+from extras import torch
+from scipy import sparse
+
+from sklearn_aeppt._records import join_records, number_records, record_bytes
+
+pd = pytest.importorskip("pandas")
+
+
+def test_zeros_have_no_sign_and_missing_values_no_kind():
+    nan = -np.float64(np.nan)
+    rows = [[0.0, 1.0, np.nan], [-0.0, 1.0, nan], [0.0, True, None], [0, 1, pd.NA]]
+    for table in (
+        np.array(rows[:2]),
+        pd.DataFrame(rows[:2]),
+        rows,
+        np.array(rows, dtype=object),
+        pd.DataFrame(rows),
+        pd.DataFrame(rows).convert_dtypes(),
+        pd.DataFrame({"a": [datetime(2024, 1, 1), None, None], "b": ["a", None, np.nan]})[1:],
+    ):
+        assert set(number_records(table)) == {0}
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint64, object])
+def test_long_identifiers_differ(kind):
+    ids = np.array([[2**60], [2**60 + 1], [2**60]], dtype=kind)
+    for table in (ids, ids.tolist(), pd.DataFrame(ids), pd.DataFrame(ids).assign(b="text")):
+        assert number_records(table).tolist() == [0, 1, 0]
+    assert number_records([[10**400], [-(10**400)]]).tolist() == [0, 1]
+
+
+def test_dicts_and_dates_are_compared_by_value():
+    rows = [{"a": 1, "b": "u"}, {"b": "u", "a": 1.0}, {"a": 1}, {"a": "1", "b": "u"}]
+    assert number_records(rows).tolist() == [0, 0, 1, 2]
+    days = [datetime(2024, 1, 2), pd.Timestamp(2024, 1, 2), pd.Timestamp(2024, 1, 3)]
+    assert number_records([[day] for day in days]).tolist() == [0, 0, 1]
+    assert record_bytes([[date(2024, 1, 2)]]) != record_bytes([[days[0]]])
+
+
+def test_a_sparse_table_is_left_as_it_is():
+    table = sparse.csr_array(
+        (np.array([1.0, 0.0, 2.0, 3.0]), np.array([1, 0, 2, 2]), np.array([0, 2, 4])), shape=(2, 3)
+    )
+    number_records(table)
+    assert table.data.tolist() == [1.0, 0.0, 2.0, 3.0] and table.indices.tolist() == [1, 0, 2, 2]
+
+
+def test_a_side_without_any_value_in_a_column_is_joined():
+    one, other = {"a": [1, 2], "b": ["u", "v"]}, {"a": [0.5, 1.0], "b": [None, None]}
+    polars, pyarrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    for make in (polars.DataFrame, pyarrow.table, pd.DataFrame):
+        joined = join_records(make(one), make(other))
+        assert number_records(joined).tolist() == [0, 1, 2, 3]
+    series = join_records(polars.Series(["u"]), polars.Series(["v", "u"]))
+    assert number_records(series).tolist() == [0, 1, 0]
+
+
+@pytest.mark.skipif(torch is None, reason="tensors are torch's")
+def test_tensors_of_a_training_loop():
+    values = [[1.0, 2.0], [0.5, 0.0], [1.0, 2.0]]
+    for table in (
+        torch.tensor(values, requires_grad=True),
+        torch.tensor(values, dtype=torch.bfloat16),
+    ):
+        assert number_records(table).tolist() == [0, 1, 0]
+        assert record_bytes(table) == record_bytes(np.array(values))
+
+
+def test_records_that_are_still_to_be_computed():
+    dask = pytest.importorskip("dask.array")
+    values = np.array([[1.0, 2.0], [0.5, 0.0], [1.0, 2.0]])
+    assert record_bytes(dask.from_array(values, chunks=(1, 1))) == record_bytes(values)
