@@ -90,6 +90,15 @@ def test_many_queries_gain_nothing_where_all_rows_are_equal(tmp_path):
     assert equal["gain"] < 2 * equal["interval, half"]
 
 
+def test_combinations_of_other_libraries(tmp_path):
+    for library in ("catboost", "dask.array", "lightgbm", "polars", "skops", "xgboost"):
+        pytest.importorskip(library)
+    tables = run_study("combinations", scale="smoke", out=tmp_path)["tables"]
+    assert len(tables["outcomes"]) == 8
+    for row in tables["outcomes"]:
+        assert row["equalized"] == row["AEPPT"] == row["protect, command line"] == "labels kept"
+
+
 def test_a_study_says_what_it_does_not_take(tmp_path):
     with pytest.raises(ValueError, match="'speed' takes no dataset"):
         run_study("speed", scale="smoke", out=tmp_path, dataset="cifar100")

@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from sklearn_aeppt._files import load_model
 from sklearn_aeppt.attacks import GapAttack, LiRAAttack, MIMAttack
 from sklearn_aeppt.audit import audit
 
+LIBRARIES = "catboost", "dask", "lightgbm", "pandas", "polars", "skorch", "xgboost-cpu"
 CHANNELS = np.array(["branch", "phone", "web"])
 
 
@@ -49,7 +51,12 @@ def run(scale="paper", seed=0):
         tools = Tools(make(n, np.random.default_rng(seed)), seed, quick=scale != "paper")
         rows.append({"model and records": name, **{tool: tools.cell(tool) for tool in TOOLS}})
         left_out += [{"model and records": name, **row} for row in tools.not_run]
-    return {"outcomes": rows, "attacks that an audit did not run": left_out}
+    versions = [{"library": name, "version": version(name)} for name in LIBRARIES]
+    return {
+        "outcomes": rows,
+        "attacks that an audit did not run": left_out,
+        "libraries": versions,
+    }
 
 
 class Tools:
