@@ -237,6 +237,18 @@ def test_what_an_attack_lacks_is_a_row_that_says_why(small):
             audit(target, *sides, [attack], random_state=0)
 
 
+def test_a_target_that_cannot_be_cloned_costs_a_row(small):
+    class Uncloneable(RandomForestClassifier):
+        def __sklearn_clone__(self):
+            raise RuntimeError("Cannot clone object, as the constructor modifies a parameter")
+
+    sides = small[1]
+    target = Uncloneable(5, random_state=0).fit(*sides[:2])
+    attacks = {"LiRA": LiRAAttack(n_shadow_models=2), "gap": GapAttack()}
+    report = audit(target, *sides, attacks, random_state=0)
+    assert "Cannot clone object" in report.not_run[0]["not_run"] and len(report.ran) == 1
+
+
 def test_averaging_is_not_run_by_a_suite_where_there_is_nothing_to_average(small):
     defense, sides = small
     report = audit(defense, *sides, random_state=0)

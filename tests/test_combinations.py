@@ -27,10 +27,6 @@ EXPECTED = {
     "protect, command line": "labels kept$",
 }
 EXCEPTIONS = {
-    (
-        "XGBoost, early stopping, a rare class",
-        "LiRA",
-    ): r"not run: .*early stopping|LiRA \d\d\.\d %$",
     ("table of confidences", "LiRA"): "not run: it needs the records, and only their confidences",
 }
 

@@ -109,6 +109,15 @@ def test_a_service_is_measured_with_and_without_the_defense(tmp_path):
     assert all(row["requests/s"] > 0 for row in rows)
 
 
+def test_combinations_of_other_libraries(tmp_path):
+    for library in ("catboost", "dask.array", "lightgbm", "polars", "skops", "xgboost"):
+        pytest.importorskip(library)
+    tables = run_study("combinations", scale="smoke", out=tmp_path)["tables"]
+    assert len(tables["outcomes"]) == 8
+    for row in tables["outcomes"]:
+        assert row["equalized"] == row["AEPPT"] == row["protect, command line"] == "labels kept"
+
+
 def test_a_study_says_what_it_does_not_take(tmp_path):
     with pytest.raises(ValueError, match="'speed' takes no dataset"):
         run_study("speed", scale="smoke", out=tmp_path, dataset="cifar100")

@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from sklearn_aeppt._files import load_model
 from sklearn_aeppt.attacks import GapAttack, LiRAAttack, MIMAttack
 from sklearn_aeppt.audit import audit
 
+LIBRARIES = "catboost", "dask", "lightgbm", "pandas", "polars", "skorch", "xgboost-cpu"
 CHANNELS = np.array(["branch", "phone", "web"])
 
 
@@ -39,6 +41,7 @@ class Game:
     non: tuple
     ending: str  # of the files of records
     write: Any  # write(X, y, path)
+    fit_params: Any = None  # what else the model was trained with
 
 
 def run(scale="paper", seed=0):
@@ -49,7 +52,12 @@ def run(scale="paper", seed=0):
         tools = Tools(make(n, np.random.default_rng(seed)), seed, quick=scale != "paper")
         rows.append({"model and records": name, **{tool: tools.cell(tool) for tool in TOOLS}})
         left_out += [{"model and records": name, **row} for row in tools.not_run]
-    return {"outcomes": rows, "attacks that an audit did not run": left_out}
+    versions = [{"library": name, "version": version(name)} for name in LIBRARIES]
+    return {
+        "outcomes": rows,
+        "attacks that an audit did not run": left_out,
+        "libraries": versions,
+    }
 
 
 class Tools:
@@ -88,7 +96,8 @@ class Tools:
     def lira(self):
         """Return LiRA's accuracy with a few shadow models, or why it is not run."""
         attacks = {"LiRA": LiRAAttack(n_shadow_models=4), "gap": GapAttack()}
-        report = audit(self.game.model, *self.sides, attacks, random_state=self.seed)
+        given = {"fit_params": self.game.fit_params, "random_state": self.seed}
+        report = audit(self.game.model, *self.sides, attacks, **given)
         row = next(row for row in report.results if row["attack"] == "LiRA")
         return f"not run: {row['not_run']}" if "not_run" in row else shown(row)
 
@@ -243,8 +252,8 @@ def xgboost_early_stopping(n, rng):
     y[rng.permutation(n)[:3]] = y[n + rng.permutation(n)[:2]] = 3
     mem, non, held_out = [(X[i : i + n], y[i : i + n]) for i in (0, n, 2 * n)]
     model = XGBClassifier(n_estimators=50, early_stopping_rounds=5, random_state=0, n_jobs=1)
-    model.fit(*mem, eval_set=[held_out], verbose=False)
-    return Game(model, mem, non, ".npz", write_arrays)
+    given = {"eval_set": [held_out], "verbose": False}
+    return Game(model.fit(*mem, **given), mem, non, ".npz", write_arrays, given)
 
 
 def catboost_three_classes(n, rng):

@@ -243,14 +243,18 @@ def audit(
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
     found = contenders(attacks, seed, target=target, X=X)
-    template = None
+    template = failure = None
     if attacks == "full" or any(contender.traits.lacks_estimator for contender in found):
-        template = shadow_template(target)
+        # some models cannot be cloned (CatBoost with a list among its parameters)
+        template = result_or_reason(partial(shadow_template, target))
+        if isinstance(template, str):
+            template, failure = None, template
     defended = isinstance(target, OutputDefense)
     views = Views(target, target.estimator_ if defended else None, X, y, found, ask,
                   params.by_record)  # fmt: skip
     label, proba = views.shown["label"], views.shown["proba"]
-    failure = None if template is None else try_template(template, X, y, is_member, params)
+    if template is not None:
+        failure = try_template(template, X, y, is_member, params)
     ready = _make_ready(found, views, template, failure, params.constant)
     halves = train_test_split(
         np.arange(len(y)), test_size=0.5, stratify=is_member, random_state=split
@@ -405,10 +409,10 @@ def _obstacle(contender, views, template, failure, fit_params):
     """Return why an attack cannot be run, or None; give it what it lacks and the audit has."""
     reason = views.lacks(contender.traits)
     if reason is None and contender.traits.lacks_estimator:
-        if template is None:
-            return "it trains models of the target's kind, and this target cannot be retrained"
         if failure is not None:
             return f"it trains models of the target's kind, and training one failed: {failure}"
+        if template is None:
+            return "it trains models of the target's kind, and this target cannot be retrained"
         contender.attack._take_estimator(template, fit_params)
     if reason is None and contender.if_repeats_differ and not views.repeats_differ():
         return "a repeated query gets the same output, so there is nothing to average"
