@@ -23,16 +23,21 @@ targets = {
     "undefended": model,
     "AEPPT": AEPPTClassifier(model, **given),
     "equalized": EqualizedClassifier(model, **given),
+    "equal rows, template": EqualizedClassifier(
+        model, pairwise_delta=0, other_classes="template", **given
+    ),
 }
 for defense in list(targets.values())[1:]:
     defense.fit(X[members], X[seen], y_mem=y[members], y_non=y[seen])
 sides = X[members], y[members], X[unseen], y[unseen]
 comparison = audit(targets, *sides, random_state=0, fitted_on=X[members], verbose=1)
 print(comparison)
-figure, axes = plt.subplots(2, 2, figsize=(13, 10), layout="constrained")
-comparison.plot(axes[0, 0])
-for (name, report), ax in zip(comparison.reports.items(), axes.flat[1:]):
-    report.plot(ax)
-    ax.set_title(name if name == "undefended" else f"{name}   * non-adaptive", loc="left")
+figure, axes = plt.subplot_mosaic(
+    [["all", "all"], ["undefended", "AEPPT"], ["equalized", "equal rows, template"]],
+    figsize=(13, 15), layout="constrained",
+)  # fmt: skip
+comparison.plot(axes["all"])
+for name, report in comparison.reports.items():
+    report.plot(axes[name])
 out = sys.argv[2] if len(sys.argv) > 2 else Path(__file__).with_suffix(".png")
 figure.savefig(out, dpi=75)

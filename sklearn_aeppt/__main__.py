@@ -81,6 +81,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="a .skops file; without it, the tables hold the confidences of a model that is served "
         "elsewhere, one column per class",
     )
+    audit.add_argument(
+        "--fitted-on",
+        metavar="FILE",
+        help="records that a defense was fitted on as members; the report then says how many of "
+        "the audited members are among them",
+    )
     audit.add_argument("--attacks", choices=["quick", "standard", "full"], default="standard")
     audit.add_argument("--out", metavar="FILE", help="report to write (.html or .json)")
     audit.add_argument("--format", choices=["text", "json"], default="text")
@@ -140,7 +146,7 @@ def _audit(args):
     model, (X_mem, y_mem), (X_non, y_non) = _load(args)
     report = audit(
         model, X_mem, y_mem, X_non, y_non, args.attacks, args.jobs, args.seed,
-        name=args.model, memory=args.cache, verbose=1,
+        name=args.model, memory=args.cache, verbose=1, fitted_on=_fitted_on(args, model),
     )  # fmt: skip
     if args.out is not None:
         report.to_html(args.out) if args.out.endswith(".html") else report.to_json(args.out)
@@ -155,6 +161,21 @@ def _audit(args):
         file=sys.stderr,
     )
     return int(above)
+
+
+def _fitted_on(args, model):
+    """Return the records of the file that --fitted-on names, as the model takes them, or None."""
+    from sklearn_aeppt._tables import load_records, prepare_records
+
+    if args.fitted_on is None:
+        return None
+    if args.model is None:
+        raise ValueError(
+            f"--fitted-on {args.fitted_on}: without --model the tables hold confidences, which do "
+            "not identify records: leave it out."
+        )
+    X, _ = load_records(args.fitted_on, args.target)
+    return prepare_records(model, X, X, ["--fitted-on"] * 2)[0]
 
 
 def _load(args):

@@ -110,7 +110,7 @@ def match_columns(X_mem, X_non, names=None):
     return X_mem[order], X_non[order]
 
 
-def prepare_records(model, X_mem, X_non):
+def prepare_records(model, X_mem, X_non, options=("--members", "--non-members")):
     """Return the tables as the model takes them: by the names it knows, or as arrays, or as texts.
 
     A model that knows no names is given an array, or the table where it takes no array; one column
@@ -122,7 +122,7 @@ def prepare_records(model, X_mem, X_non):
     names = known_names(model)
     sides = match_columns(X_mem, X_non, names)
     expected = getattr(model, "n_features_in_", None) or None  # a saved CatBoost model says 0
-    for option, X in zip(("--members", "--non-members"), sides):
+    for option, X in zip(options, sides):
         n = X.shape[1] if getattr(X, "ndim", 1) > 1 else expected
         if expected is not None and n != expected:
             named = X_mem.columns if hasattr(X_mem, "iloc") else []

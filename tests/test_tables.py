@@ -58,6 +58,20 @@ def truth():
     return audit(FOREST, X[A], y[A], X[B], y[B], "quick", random_state=0)
 
 
+def test_the_file_that_a_defense_was_fitted_on(run, tmp_path):
+    fitted = tmp_path / "fitted.csv"
+    RECORDS[30:150][["s", "label", "r", "q", "p"]].to_csv(fitted, index=False)
+    named = RandomForestClassifier(10, random_state=0).fit(RECORDS[A].drop(columns="label"), y[A])
+    options = ["--fitted-on", fitted]
+    status, report = run(RECORDS[A], RECORDS[B], *options, model=named)
+    assert status == 0 and report["n_fitted_on"] == 90
+    RECORDS[["p", "label"]].to_csv(fitted, index=False)
+    status, error = run(RECORDS[A], RECORDS[B], *options, model=FOREST)
+    assert status == 2 and "--fitted-on: the records have 1 feature(s)" in error
+    status, error = run(CONFIDENCES[A], CONFIDENCES[B], *options)
+    assert status == 2 and "--fitted-on" in error and "do not identify records" in error
+
+
 # ---- confidences without a model
 
 

@@ -396,10 +396,11 @@ class AuditReport:
         labels = [picture_name(row["attack"]) for row in not_run]
         labels += [picture_name(row["attack"]) + " *" * (not row["adaptive"]) for row in rows]
         ax.set_yticks(range(len(labels)), labels)
+        ax.set_ylim(-0.7, len(labels) - 0.3)  # text of a row that was not run sets no limits
         ax.axvline(50, color="0.5", lw=1, ls=":", label="random guessing")
         ax.axvline(100 * self.floor, color="#0072B2", lw=1, ls="--", label="label alone")
-        ax.set_xlabel("Records that the attack is right about (%), with 95 % interval")
-        note = "" if all(row["adaptive"] for row in rows) else "   * unaware of the defense"
+        ax.set_xlabel("Attack accuracy (%), with its 95 % interval")
+        note = "" if all(row["adaptive"] for row in rows) else "   * non-adaptive"
         ax.set_title(f"{picture_name(self.name)}{note}", loc="left", fontsize=10)
         # inside the axes: it takes no room from them
         ax.legend(loc="lower right", frameon=False).set_in_layout(False)
