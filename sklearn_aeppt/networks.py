@@ -341,9 +341,11 @@ class _TargetNet(ClassNet):
     precision = torch.float32
 
     def infer(self, x, **fit_params):
-        lower = self.precision != torch.float32
+        if self.precision == torch.float32:
+            return super().infer(x, **fit_params)
+        # without the cache: one that an interrupted training left open holds weights for good
         kind = torch.device(self.device).type
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=lower):
+        with torch.autocast(kind, dtype=torch.bfloat16, cache_enabled=False):
             return super().infer(x, **fit_params).float()
 
 

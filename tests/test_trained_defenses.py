@@ -261,6 +261,18 @@ def test_a_training_that_asks_for_more_epochs_goes_on_and_for_fewer_starts_anew(
         np.testing.assert_array_equal(net.predict_proba(X), expected.predict_proba(X))
 
 
+def test_an_autocast_that_was_interrupted_changes_no_later_training(noisy):
+    X, _, y, _ = noisy
+    net = NetworkClassifier(**{**NET, "precision": "bfloat16", "max_epochs": 5, "random_state": 0})
+    expected = net.fit(X, y).predict_proba(X)
+    torch.autocast_increment_nesting()  # as if ctrl-C had come inside of __exit__
+    try:
+        np.testing.assert_array_equal(net.fit(X, y).predict_proba(X), expected)
+    finally:
+        torch.autocast_decrement_nesting()
+        torch.clear_autocast_cache()
+
+
 @pytest.mark.parametrize("params", [{}, {"dropout": 0.3}, {"precision": "bfloat16"}])
 def test_a_training_that_was_cut_off_goes_on_to_the_same_network(
     noisy, tmp_path, monkeypatch, params
