@@ -210,6 +210,7 @@ def test_the_english_is_of_today(page):
     assert not (found := ARCHAIC.findall(prose)), found
 
 
+@pytest.mark.slow  # and each build of the documentation runs them
 @pytest.mark.parametrize("example", sorted(ROOT.glob("examples/plot_*.py")), ids=lambda p: p.stem)
 def test_examples_run(example, monkeypatch):
     pyplot = pytest.importorskip("matplotlib.pyplot")

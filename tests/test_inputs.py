@@ -229,7 +229,7 @@ def test_weights_and_scorers_by_label_reach_shadow_models():
     two = np.where(y > 0, "yes", "no")
     weighted = LogisticRegression(class_weight={"no": 1, "yes": 50}).fit(X[M], two[M])
     scorer = make_scorer(f1_score, pos_label="yes")
-    tuned = TunedThresholdClassifierCV(LogisticRegression(), scoring=scorer, cv=3)
+    tuned = TunedThresholdClassifierCV(LogisticRegression(), scoring=scorer, thresholds=5, cv=2)
     for model in (weighted, tuned.fit(X[M], two[M])):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of few records
