@@ -80,7 +80,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
         Class labels, in the order of the columns of `predict_proba`.
     n_features_in_ : int
         Number of features; only if the records have a fixed width.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features; only if the records have names, all of them strings.
 
     See Also

@@ -53,7 +53,7 @@ class DropoutClassifier(NetworkClassifier):
         The loss of each epoch, as in ``history_[:, "train_loss"]``.
     n_features_in_ : int
         Number of features, 3,072 with "alexnet".
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features; only if `X` has names, all of them strings.
 
     See Also

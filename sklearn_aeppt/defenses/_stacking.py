@@ -64,7 +64,7 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
         Class labels.
     n_features_in_ : int
         Number of features; only if the records have a fixed width.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features; only if the records have names, all of them strings.
 
     See Also

@@ -37,7 +37,7 @@ class TemperatureClassifier(OutputDefense):
         Class labels.
     n_features_in_ : int
         Number of features; only if the records have a fixed width.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features; only if the records have names, all of them strings.
 
     See Also
