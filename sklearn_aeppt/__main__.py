@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     audit.add_argument("--format", choices=["text", "json"], default="text")
     audit.add_argument(
         "--fail-above",
-        type=float,
+        type=_share,
         metavar="EXCESS",
         help="exit with status 1 if an attack exceeds the label-only floor by more than EXCESS "
         "(0.02: two points) at 95 %% confidence, whichever attack that is",
@@ -137,6 +137,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("sklearn-aeppt: interrupted; --cache keeps finished attacks", file=sys.stderr)
         return 130
+
+
+def _share(text):
+    """Return a limit of the gate that can be exceeded: no attack is half above the floor."""
+    value = float(text)
+    if not abs(value) < 0.5:
+        raise argparse.ArgumentTypeError(f"{text}: give a share below 0.5, 0.02 for two points")
+    return value
 
 
 def _audit(args):

@@ -7,10 +7,13 @@ or drawn.
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, column_or_1d
 
+from sklearn_aeppt._containers import column_names
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._members import find_labels
+from sklearn_aeppt._records import record_bytes
 from sklearn_aeppt._simplex import check_proba
 
 
@@ -31,7 +34,7 @@ def check_ready(target):
         raise several_outputs(target)
 
 
-def ask(target, X, *, source="target.predict_proba(X)", sums=True):
+def ask(target, X, *, source="target.predict_proba(X)", sums=True, at_once=False):
     """Return a target's confidences for records, float of shape (n, K), checked.
 
     Parameters
@@ -42,16 +45,21 @@ def ask(target, X, *, source="target.predict_proba(X)", sums=True):
         What messages call the confidences.
     sums : bool
         Whether rows must sum to one.
+    at_once : bool
+        Whether the answer is used before anything else is asked: it may be the target's own array
+        then. What is kept is copied, for targets that write all their answers into one array.
 
     Raises
     ------
     ValueError
         If there is not one finite, nonnegative column for each class, if rows do not sum to one,
-        or if there is not one row for each record.
+        if there is not one row for each record, or (unless `at_once`) if the target changed the
+        records.
     """
     n = _num_samples(X)
     if n == 0:  # most models refuse to be asked about nothing
         return np.empty((0, len(target.classes_)))
+    before = None if at_once else _first_of(X)
     try:
         proba = check_proba(
             target.predict_proba(X), source=source, n_classes=len(target.classes_), sums=sums
@@ -62,7 +70,22 @@ def ask(target, X, *, source="target.predict_proba(X)", sums=True):
         raise
     if len(proba) != n:
         raise ValueError(f"{source} has {len(proba)} rows for {n} records.")
-    return proba
+    if at_once:
+        return proba
+    if before != _first_of(X):
+        raise ValueError(
+            f"{type(target).__name__} changed the records that it was asked about, so that another "
+            "query would be about others: make it work on a copy, such as "
+            "StandardScaler(copy=True)."
+        )
+    return np.array(proba)
+
+
+def _first_of(X):
+    """Return what the columns are called and what the first two records hold."""
+    if hasattr(X, "__dask_graph__"):  # a plan, which nobody can change
+        return None
+    return column_names(X), record_bytes(_safe_indexing(X, np.arange(min(2, _num_samples(X)))))
 
 
 def several_outputs(target):

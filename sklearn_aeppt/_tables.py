@@ -1,5 +1,8 @@
 """Records and class labels from files: the one reader of demo, audit and protect."""
 
+import lzma
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +41,11 @@ def load_records(path, target=None):
         X, y = _read_frame(path, SEPARATORS.get(kind), target)
     else:
         raise ValueError(f"{path}: unknown kind of file; give {KINDS}.")
+    if X.ndim == 0 or y.ndim != 1 or not all(map(np.isscalar, y.tolist())):
+        raise ValueError(
+            f"{path} has records of shape {X.shape} and labels of shape {y.shape}: give rows of "
+            "records, and a label (text or number) for each."
+        )
     import pandas as pd
 
     missing = np.flatnonzero(pd.isna(y))
@@ -52,7 +60,12 @@ def load_records(path, target=None):
 def _read_frame(path, separator, target):
     import pandas as pd
 
-    table = pd.read_parquet(path) if separator is None else read_text(path, separator)
+    try:
+        table = pd.read_parquet(path) if separator is None else read_text(path, separator)
+    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is damaged or not the kind of file that its name says: {error}"
+        ) from error
     target = table.columns[-1] if target is None else target
     if target not in table:
         known = ", ".join(map(str, table.columns[:5]))

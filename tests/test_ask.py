@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._ask import ask, ask_labels
@@ -143,3 +145,59 @@ def test_vectors_that_are_meant_not_to_sum_to_one_can_be_attacked(sides):
     assert abs(query(literal, X)["proba"].sum(axis=1) - 1).max() > 1e-3
     with pytest.raises(ValueError, match="do not sum to one"):  # nobody can wrap them, though
         EqualizedClassifier(literal).fit(X, X_non)
+
+
+class OneArray:
+    """A target whose answers all stand in one array, as those of some runtimes."""
+
+    def __init__(self, model):
+        self.model, self.classes_, self.answers = model, model.classes_, {}
+
+    def predict_proba(self, X):
+        proba = self.model.predict_proba(X)
+        answer = self.answers.setdefault(len(proba), np.empty_like(proba))
+        answer[:] = proba
+        return answer
+
+
+@pytest.mark.parametrize("bits", [False, True])
+def test_an_array_of_answers_that_is_used_again_changes_nothing(bits):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5))
+    X = (X > 0).astype(float) if bits else X
+    y = np.digitize(X[:, 0] + rng.normal(size=200), [-0.5, 0.5])
+    model = LogisticRegression(C=100).fit(X[:100], y[:100])
+    asked = np.where(X == 1, 0.999, X) if bits else X  # moved to the grid, and asked again
+    shown = []
+    for target in (model, OneArray(model)):
+        defense = EqualizedClassifier(target, cost="l1", key=b"sixteen bytes ...", random_state=0)
+        shown.append(defense.fit(X[:100], X[100:]).predict_proba(asked))
+    np.testing.assert_array_equal(*shown)
+    views = [query([target, target], X, y) for target in (model, OneArray(model))]
+    np.testing.assert_array_equal(*(view["repeats"] for view in views))
+
+
+def test_a_target_that_changes_its_records_is_refused():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X = 5 + 3 * rng.normal(size=(80, 4))
+    y = (X[:, 0] > 5).astype(int)
+    careless = make_pipeline(StandardScaler(copy=False), LogisticRegression())
+    careless.fit(X.copy(), y)
+    frame = pd.DataFrame(X, columns=list("abcd"))
+
+    class AddsColumn(LogisticRegression):
+        def predict_proba(self, X):
+            inner = np.asarray(X)[:, :4]
+            X["ratio"] = X["a"] / X["b"]
+            return super().predict_proba(inner)
+
+    adds = AddsColumn().fit(X, y)
+    for target, records in ((careless, X), (adds, frame)):
+        for attempt in (
+            lambda target, a, b: EqualizedClassifier(target).fit(a, b),
+            lambda target, a, b: query(target, a, y[:40]),
+            lambda target, a, b: audit(target, a, y[:40], b, y[40:], "quick"),
+        ):
+            with pytest.raises(ValueError, match="changed the records that it was asked about"):
+                attempt(target, records[:40].copy(), records[40:].copy())

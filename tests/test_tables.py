@@ -72,6 +72,38 @@ def test_the_file_that_a_defense_was_fitted_on(run, tmp_path):
     assert status == 2 and "--fitted-on" in error and "do not identify records" in error
 
 
+@pytest.mark.parametrize("limit", ["nan", "2", "0.5", "inf", "-1", "two"])
+def test_a_gate_that_could_never_fail_is_refused(run, capsys, limit):
+    with pytest.raises(SystemExit) as stopped:
+        run(RECORDS[A], RECORDS[B], "--fail-above", limit, model=FOREST)
+    assert stopped.value.code == 2 and "--fail-above" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", ["csv.gz", "csv.bz2", "csv.xz", "csv.zip", "parquet", "npz"])
+@pytest.mark.parametrize("damage", ["cut", "garbage"])
+def test_a_damaged_file_is_named(tmp_path, ending, damage):
+    file = tmp_path / f"records.{ending}"
+    if ending == "npz":
+        np.savez(file, X=X, y=y)
+    else:
+        RECORDS.to_parquet(file) if ending == "parquet" else RECORDS.to_csv(file, index=False)
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2] if damage == "cut" else b"a,b\n1,2\n" * 40)
+    with pytest.raises(ValueError, match="records"):
+        load_records(file, "label")
+
+
+def test_labels_that_are_no_column_are_refused(tmp_path):
+    for name, arrays in {"zero": {"X": X[0, 0], "y": y[0]}, "two": {"X": X, "y": X}}.items():
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+        with pytest.raises(ValueError, match=f"{name}.npz"):
+            load_records(tmp_path / f"{name}.npz")
+    lists = RECORDS.assign(label=[["a"]] * len(X))
+    lists.to_parquet(tmp_path / "lists.parquet")
+    with pytest.raises(ValueError, match="and a label"):
+        load_records(tmp_path / "lists.parquet", "label")
+
+
 # ---- confidences without a model
 
 

@@ -429,7 +429,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             estimator's confidences are not probability vectors, one for each record.
         """
         self._check_query(X)
-        proba = ask(self.estimator_, X, source=PROBA)
+        proba = ask(self.estimator_, X, source=PROBA, at_once=True)
         if not len(proba):
             return proba
         label = ask_labels(self.estimator_, X, proba, source=LABELS) if self._asks_labels else None
@@ -446,13 +446,14 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
         rows, moved = self._grid.nearest(X)
         if not len(rows):
             return proba, label
-        there = ask(self.estimator_, moved, source=PROBA)
+        proba = np.array(proba)  # the next answer may come in the same array
+        there = ask(self.estimator_, moved, source=PROBA, at_once=True)
         if self._threshold is None:
             asked = proba[rows].argmax(axis=1) if label is None else label[rows]
             there = decide_by_argmax(there, asked)
         else:
             there = keep_side(there, proba[rows], *self._threshold)
-        proba = proba.astype(np.promote_types(proba.dtype, there.dtype))
+        proba = proba.astype(np.promote_types(proba.dtype, there.dtype), copy=False)
         proba[rows] = there
         return proba, label
 
@@ -499,7 +500,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
         if self._asks_labels and _num_samples(X):
             label = ask_labels(self.estimator_, X, None, source=LABELS)
         else:
-            label = self._decided(ask(self.estimator_, X, source=PROBA), None).argmax(axis=1)
+            proba = ask(self.estimator_, X, source=PROBA, at_once=True)
+            label = self._decided(proba, None).argmax(axis=1)
         return np.asarray(self.classes_)[label]
 
     def _check_query(self, X):
