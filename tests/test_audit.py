@@ -237,6 +237,22 @@ def test_what_an_attack_lacks_is_a_row_that_says_why(small):
             audit(target, *sides, [attack], random_state=0)
 
 
+def test_queries_that_the_target_refuses_cost_their_attacks_only(small):
+    model, sides = small[0].estimator_, small[1]
+
+    class Limited:
+        classes_ = model.classes_
+
+        def predict_proba(self, X):
+            if len(X) > 200:
+                raise ValueError("at most 200 records at a time")
+            return model.predict_proba(X)
+
+    report = audit(Limited(), *sides, "standard", random_state=0)
+    refused = [row["attack"] for row in report.not_run if "at most 200" in row["not_run"]]
+    assert "outputs for slightly perturbed inputs" in refused and len(report.ran) > 6
+
+
 def test_a_target_that_cannot_be_cloned_costs_a_row(small):
     class Uncloneable(RandomForestClassifier):
         def __sklearn_clone__(self):

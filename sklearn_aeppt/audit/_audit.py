@@ -414,9 +414,16 @@ def _obstacle(contender, views, template, failure, fit_params):
         if template is None:
             return "it trains models of the target's kind, and this target cannot be retrained"
         contender.attack._take_estimator(template, fit_params)
-    if reason is None and contender.if_repeats_differ and not views.repeats_differ():
+    if reason is not None:
+        return reason
+    # many queries at once may be refused where one was answered: a limit, a quota, a NaN
+    for view in (views.learned, views.asked):
+        said = result_or_reason(partial(view, contender))
+        if isinstance(said, str):
+            return f"the target does not answer its queries: {said}"
+    if contender.if_repeats_differ and not views.repeats_differ():
         return "a repeated query gets the same output, so there is nothing to average"
-    return reason
+    return None
 
 
 def _play_all(ready, views, is_member, halves, memory, n_jobs, verbose):
