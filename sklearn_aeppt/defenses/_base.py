@@ -405,6 +405,11 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             shown[rows] = self._perturb_block(*([block] if draws is None else [block, draws[rows]]))
             if self._threshold is not None:
                 keep_threshold(shown[rows], block.argmax(axis=1), *self._threshold)
+            if not np.isfinite([shown[rows].min(), shown[rows].max()]).all():
+                raise ValueError(
+                    f"{type(self).__name__} would show NaN or infinity, which is no confidence: "
+                    "its _perturb_block must return finite numbers for every row."
+                )
         return shown
 
     def predict_proba(self, X: Any) -> np.ndarray:
