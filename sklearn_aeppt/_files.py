@@ -19,6 +19,7 @@ KNOWN_TYPES = {
     "sklearn_aeppt._record_field.RecordField",
     "sklearn_aeppt._record_numbers.RecordReader",
     "sklearn_aeppt.defenses._record_grid.RecordGrid",
+    "sklearn_aeppt.defenses._stacking.OnLabels",
     "sklearn_aeppt.networks.NetworkClassifier",
     # by name: importing them all would import torch
     *(

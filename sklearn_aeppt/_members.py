@@ -115,6 +115,18 @@ def find_labels(classes, y):
     return np.where(classes[index] == y, index, -1)
 
 
+def find_some_labels(classes, y, name):
+    """Return what `find_labels` does; refuse labels of which the model knows none."""
+    index = find_labels(classes, y)
+    if len(index) and (index < 0).all():
+        raise ValueError(
+            f"{name}={np.unique(np.asarray(y))[:5].tolist()} holds no label that the estimator "
+            f"knows; it knows {np.asarray(classes)[:5].tolist()}: give labels from its classes_, "
+            "of the same type."
+        )
+    return index
+
+
 def _ndim(y):
     return y.ndim if hasattr(y, "ndim") else 2 if isinstance(y, dict) else np.ndim(y)
 

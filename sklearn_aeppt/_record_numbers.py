@@ -101,13 +101,7 @@ def as_numbers(X):
         return _float32(X)
     X = as_pandas(X)
     if sparse.issparse(X):
-        X = sparse.csr_array(X)
-        if X.dtype.kind not in "biuf":
-            return None
-        if not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        return _float32(X)
+        return _float32(as_csr(X)) if X.dtype.kind in "biuf" else None
     if hasattr(X, "iloc"):
         if not are_numbers(X).all():
             return None
@@ -123,6 +117,15 @@ def as_numbers(X):
     if X.dtype.kind not in "biuf":
         return None
     return _float32(X.reshape(len(X), int(np.prod(X.shape[1:]))))
+
+
+def as_csr(X):
+    """Return a sparse table as a csr_array that stores no cell twice; `X` is not modified."""
+    X = sparse.csr_array(X)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
 
 
 def _float32(X):

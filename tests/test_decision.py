@@ -15,6 +15,7 @@ from sklearn.svm import SVC
 
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.defenses import (
+    OutputDefense,
     RoundingClassifier,
     TemperatureClassifier,
     TopKClassifier,
@@ -91,6 +92,44 @@ def test_fixed_thresholds(records, name, threshold, positive):
     ).fit(X[:300], y[:300])
     at = {"no": 0, "yes": 1}[positive]
     check(DEFENSES[name](model), model, X, y, threshold=threshold, positive=at)
+
+
+@pytest.mark.parametrize("name", DEFENSES)
+def test_a_threshold_that_is_no_number_is_refused(records, name):
+    X, y = records
+    inner = FixedThresholdClassifier(
+        LogisticRegression(), threshold=float("nan"), pos_label="yes"
+    ).fit(X[:300], y[:300])
+    for model in (inner, make_pipeline(StandardScaler(), inner).fit(X[:300], y[:300])):
+        with pytest.raises(ValueError, match="threshold=nan of FixedThresholdClassifier is no num"):
+            DEFENSES[name](model).fit(X[:300], X[300:])
+    endless = FrozenEstimator(inner.set_params(threshold=float("inf")))  # all are on one side
+    check(DEFENSES[name](endless), endless, X, y)
+
+
+@pytest.mark.parametrize("nothing", [np.nan, np.inf, -np.inf])
+def test_no_defense_shows_what_is_no_number(records, nothing):
+    X, y = records
+
+    class Astray(OutputDefense):
+        def __init__(self, estimator, *, member_fraction=0.5, random_state=None):
+            self.estimator = estimator
+            self.member_fraction = member_fraction
+            self.random_state = random_state
+
+        def _perturb_block(self, proba):
+            shown = proba.copy()
+            shown[-1] = nothing
+            return shown
+
+    defense = Astray(LogisticRegression().fit(X[:300], y[:300])).fit(X[:300], X[300:])
+    for ask in (
+        lambda: defense.predict_proba(X),
+        lambda: defense.predict_log_proba(X),
+        lambda: defense.perturb([[0.5, 0.5]]),
+    ):
+        with pytest.raises(ValueError, match="Astray would show NaN or infinity"):
+            ask()
 
 
 @pytest.mark.parametrize("name", [n for n in ("equalized", "aeppt", "rounding") if n in DEFENSES])

@@ -351,6 +351,30 @@ def test_an_attack_that_fails_costs_its_own_row():
         quick(fitted, attacks={"broken": Fails()})
 
 
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        ({"y_mem": y[M].astype(str), "y_non": y[N]}, "y_mem=.*'0', '1', '2'"),
+        ({"y_mem": y[M], "y_non": y[N] + 10}, "y_non=.*10, 11, 12"),
+    ],
+)
+def test_labels_of_which_the_model_knows_none_are_refused(labels, named):
+    """Taken for wrong predictions, all of them, they would flatten what is shown."""
+    for kind in (np.asarray, list, pd.Series):
+        given = {name: kind(value) for name, value in labels.items()}
+        with pytest.raises(ValueError, match=rf"^{named}.* it knows \[0, 1, 2\]: give labels from"):
+            EqualizedClassifier(fitted).fit(X[M], X[N], **given)
+    with pytest.raises(ValueError, match=r"^y=\['no', 'perhaps', 'yes'\] holds no label"):
+        EqualizedClassifier(fitted).fit(X, names, is_member=member)
+
+
+def test_a_class_that_training_missed_is_allowed():
+    labels = y[N].copy()
+    labels[:5] = 7
+    defense = EqualizedClassifier(fitted, key=KEY).fit(X[M], X[N], y_mem=y[M], y_non=labels)
+    assert list(defense.classes_) == [0, 1, 2]
+
+
 # ---- fit parameters, several outputs, nothing at all
 
 

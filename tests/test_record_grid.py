@@ -6,6 +6,7 @@ import pytest
 from extras import torch
 from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -129,11 +130,70 @@ def test_images_of_any_layout():
         np.testing.assert_allclose(moved, pixels, atol=1e-7)
 
 
+SPARSE = [
+    *(getattr(sparse, f"{kind}_array") for kind in ("csr", "csc", "coo", "bsr", "lil", "dok")),
+    sparse.dia_array,
+    sparse.csr_matrix,
+]
+
+
+@pytest.mark.parametrize("fitted", [np.asarray, *SPARSE])
+def test_the_grid_is_that_of_the_values_whatever_holds_them(table, fitted):
+    """Zeros that are not stored are values: a zero is asked of columns without one, too."""
+    table[:50, 2] = 0  # a column of which one side stores nothing
+    dense = RecordGrid().fit(table[:50], table[50:])
+    grid = RecordGrid().fit(fitted(table[:50]), fitted(table[50:]))
+    for name in ("columns_", "kinds_", "low_", "high_"):
+        np.testing.assert_array_equal(getattr(grid, name), getattr(dense, name))
+    varied = table[:9].astype(np.float64)
+    varied[::2, 0] += 0.003
+    varied[1, 3:5] = 0  # of -1 or 1, and of 0.5 or 1.5
+    varied[3, 1] = np.nan
+    rows, expected = dense.nearest(varied)
+    for kind in (np.asarray, *SPARSE):
+        asked = kind(varied)
+        found, moved = grid.nearest(asked)
+        np.testing.assert_array_equal(found, rows)
+        assert type(moved) is type(asked) and moved.dtype == asked.dtype
+        as_dense = moved.toarray() if sparse.issparse(moved) else moved
+        np.testing.assert_array_equal(as_dense, expected)
+        assert grid.nearest(kind(table[:9]))[1] is None
+
+
+def test_sparse_whole_numbers_and_cells_stored_twice(table):
+    grid = RecordGrid().fit(table[:50], table[50:])
+    asked = sparse.csr_array(np.ones((1, 7), dtype=np.int64))
+    moved = grid.nearest(asked)[1]
+    np.testing.assert_allclose(moved.toarray(), [[1, 1, 1, 1, 1.5, 1, 3.25]])
+    twice = sparse.csr_array((np.full(2, 0.7), [0, 0], [0, 2]), shape=(1, 7))
+    np.testing.assert_allclose(grid.nearest(twice)[1].toarray()[0, :2], [1, 0])
+    assert twice.nnz == 2
+
+
+def test_large_sparse_tables_are_not_made_dense():
+    rng = np.random.default_rng(0)
+    words = sparse.random_array((2000, 10**6), density=1e-6, rng=rng, format="csr")
+    words.data[:] = 1
+    grid = RecordGrid().fit(words[:1000], words[1000:])  # dense, it would take 8 GB
+    words.data[:] = 0.999
+    rows, moved = grid.nearest(words)
+    assert len(rows) == np.count_nonzero(np.diff(words.indptr)) and (moved.data == 1).all()
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_one_number_among_zeros_is_no_grid(kind):
+    """A word of one text: that of another text has another weight."""
+    weights = np.zeros((40, 2))
+    weights[3, 0] = weights[3, 1] = weights[30, 1] = 0.37
+    grid = RecordGrid().fit(kind(weights[:20]), kind(weights[20:]))
+    assert list(grid.columns_) == [1]
+
+
 def test_what_has_no_grid(table):
     numbers = table[:, 5:6]
     for sides in (
         (numbers[:50], numbers[50:]),
-        (sparse.csr_array(table[:50]), sparse.csr_array(table[50:])),
+        (sparse.csr_array(numbers[:50]), sparse.csr_array(numbers[50:])),
         (["a text", "another"], ["a third"]),
     ):
         grid = RecordGrid().fit(*sides)
@@ -165,6 +225,25 @@ def test_the_label_stays_that_of_the_query(bits):
     same_label = model.predict(near) == model.predict(X)
     change = np.abs(defense.predict_proba(near) - defense.predict_proba(X))[same_label]
     assert np.quantile(change, 0.99) < 0.02  # but for a draw that moved by a hair
+
+
+@pytest.mark.parametrize("fitted", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("asked", [np.asarray, sparse.csr_array, sparse.csc_matrix])
+def test_no_container_leads_around_the_grid(bits, fitted, asked):
+    X, y = bits
+    model = LogisticRegression(C=10).fit(X[:300], y[:300])
+    defense = EqualizedClassifier(model, key=KEY, other_classes="rescaled", random_state=0)
+    defense.fit(fitted(X[:300]), fitted(X[300:600]))
+    varied = X.copy()
+    varied[:, 0] = np.where(X[:, 0] == 1, 0.999, 0.001)
+    stays = model.predict(varied) == model.predict(X)
+    shown = defense.predict_proba(asked(varied))[stays]
+    # but for the draws, which follow the record as it came
+    before = defense.predict_proba(asked(X))[stays]
+    assert np.quantile(np.abs(shown - before), 0.99) < 0.02
+    rows, moved = defense._grid.nearest(asked(varied))
+    assert len(rows) == len(X)
+    np.testing.assert_array_equal(moved.toarray() if sparse.issparse(moved) else moved, X)
 
 
 def test_a_threshold_stays_that_of_the_query(bits):

@@ -222,6 +222,25 @@ def test_parts_of_a_stack_are_disjoint_and_alike(noisy):
     assert 198 in rare.parts_[-1]
 
 
+@pytest.mark.parametrize("labels", [np.array(["no", "yes"]), np.array([20, 1])])
+def test_the_final_estimator_of_a_stack_learns_the_labels_themselves(noisy, labels):
+    X, _, y, _ = noisy
+    y = labels[(y == 1).astype(int)]
+    shown = {}
+    for weight in (1, 50):
+        final = LogisticRegression(class_weight={labels[0]: 1, labels[1]: weight})
+        stack = ModelStackingClassifier(STACK, final, random_state=0).fit(X, y)
+        np.testing.assert_array_equal(stack.classes_, np.sort(labels))
+        learned = stack.stack_.final_estimator_.estimator_.classes_
+        np.testing.assert_array_equal(learned, np.sort(labels))
+        np.testing.assert_array_equal(stack.stack_.predict(X), stack.predict(X))
+        shown[weight] = stack.predict_proba(X)[:, list(stack.classes_).index(labels[1])]
+    assert shown[50].mean() > shown[1].mean() + 0.3
+    plain = ModelStackingClassifier(STACK, random_state=0)
+    words = plain.fit(X, np.array(["no", "yes"])[(y == labels[1]).astype(int)]).predict_proba(X)
+    np.testing.assert_array_equal(words, plain.fit(X, y == labels[1]).predict_proba(X))
+
+
 def test_a_stack_takes_any_kind_of_records(noisy):
     frame = pytest.importorskip("pandas").DataFrame(noisy[0], columns=[f"c{i}" for i in range(20)])
     stack = ModelStackingClassifier(STACK, n_jobs=2, random_state=0).fit(frame, noisy[2])

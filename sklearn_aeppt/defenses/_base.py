@@ -39,7 +39,7 @@ from sklearn_aeppt._compat import (
 )
 from sklearn_aeppt._fitted import FittedInside, is_fitted
 from sklearn_aeppt._keyed_noise import SecretBytes, draw_key
-from sklearn_aeppt._members import draw_members, find_labels, split_by_mask, split_for_fitted
+from sklearn_aeppt._members import draw_members, find_some_labels, split_by_mask, split_for_fitted
 from sklearn_aeppt._one_step import OneStep, is_twin_state
 from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._record_field import RecordField
@@ -191,8 +191,9 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             If `estimator` is a class, or has no ``predict_proba``.
         ValueError
             If a parameter is out of its range, if it is unclear who is a member, if members or
-            non-members are missing, if lengths differ, if the estimator's confidences are not
-            probability vectors with one column per class (those of a multilabel model are not),
+            non-members are missing, if lengths differ, if the model knows none of the labels of a
+            side, if the estimator's confidences are not probability vectors with one column per
+            class (those of a multilabel model are not),
             or if parameters are given for the training of an estimator that is fitted.
         """
         self._validate_params()
@@ -240,10 +241,11 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
                 f"estimator={self.estimator!r} has no classes_ after fit: wrap a classifier."
             )
         sides = members, non_members
-        for side in sides:
+        names = ["y" if one is None else name for name, one in (("y_mem", y_mem), ("y_non", y_non))]
+        for side, name in zip(sides, names):
             side.proba = ask(estimator, side.X, source=PROBA)
             if side.y is not None:
-                side.label = find_labels(estimator.classes_, side.y)
+                side.label = find_some_labels(estimator.classes_, side.y, name)
         self._fit_decision(estimator, sides)
         if self.n_draws:
             self._fit_draws(estimator, sides)
@@ -403,6 +405,11 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             shown[rows] = self._perturb_block(*([block] if draws is None else [block, draws[rows]]))
             if self._threshold is not None:
                 keep_threshold(shown[rows], block.argmax(axis=1), *self._threshold)
+            if not np.isfinite([shown[rows].min(), shown[rows].max()]).all():
+                raise ValueError(
+                    f"{type(self).__name__} would show NaN or infinity, which is no confidence: "
+                    "its _perturb_block must return finite numbers for every row."
+                )
         return shown
 
     def predict_proba(self, X: Any) -> np.ndarray:

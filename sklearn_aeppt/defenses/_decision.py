@@ -19,7 +19,13 @@ EPS = float(np.finfo(np.float32).eps)
 
 
 def own_threshold(estimator: Any) -> tuple[float, int] | None:
-    """Return (threshold, index of the positive class) of a model that decides by one, or None."""
+    """Return (threshold, index of the positive class) of a model that decides by one, or None.
+
+    Raises
+    ------
+    ValueError
+        If the threshold is not a number.
+    """
     # of `fit` alone: whoever loads a defense to be asked does not wait for these
     from sklearn.frozen import FrozenEstimator
     from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
@@ -36,6 +42,11 @@ def own_threshold(estimator: Any) -> tuple[float, int] | None:
         return None
     if estimator.response_method == "decision_function":
         return None  # in units of its own, not of confidence
+    if np.isnan(threshold):  # no confidence is above it, or below
+        raise ValueError(
+            f"threshold={threshold} of {type(estimator).__name__} is no number to decide by: give "
+            "one between 0 and 1, or 'auto'."
+        )
     classes = estimator.classes_
     # of the type it has: numpy compares a float32 with a Python float as float32
     return threshold, 1 if positive is None else int(find_labels(classes, [positive])[0])

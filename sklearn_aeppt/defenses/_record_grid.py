@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_aeppt._containers import as_kind_of, as_pandas
-from sklearn_aeppt._record_numbers import are_numbers, as_numbers, must_be_numbers
+from sklearn_aeppt._record_numbers import are_numbers, as_csr, as_numbers, must_be_numbers
 
 
 def _two_values(values, low, high):
@@ -32,9 +32,46 @@ def _pixels(values, low, high):
 GRIDS = _two_values, _whole_numbers, _pixels
 
 
+def _cells(side):
+    """Return (values, columns) of a sparse table: those stored, and a zero where any is not."""
+    n_stored = np.bincount(side.indices, minlength=side.shape[1])
+    zero = np.flatnonzero(n_stored < side.shape[0])
+    values = np.concatenate([side.data, np.zeros(len(zero), dtype=side.dtype)])
+    return values, np.concatenate([side.indices, zero])
+
+
+def _reduce(function, side):
+    """Return np.fmin or np.fmax of each column, NaN where all of its values are missing."""
+    if not sparse.issparse(side):
+        return function.reduce(side, axis=0)
+    reduced = np.full(side.shape[1], np.nan, dtype=side.dtype)
+    values, columns = _cells(side)
+    function.at(reduced, columns, values)
+    return reduced
+
+
 def _is_on(grid, side, low, high):
     """Return which columns lie on a grid, missing values aside."""
-    return ((side == grid(side, low, high)) | np.isnan(side)).all(axis=0)
+    if not sparse.issparse(side):
+        return ((side == grid(side, low, high)) | np.isnan(side)).all(axis=0)
+    values, columns = _cells(side)
+    off = (values != grid(values, low[columns], high[columns])) & ~np.isnan(values)
+    return np.bincount(columns[off], minlength=side.shape[1]) == 0
+
+
+def _n_nonzero(side):
+    if not sparse.issparse(side):
+        return np.count_nonzero(side, axis=0)
+    return np.bincount(side.indices[side.data != 0], minlength=side.shape[1])
+
+
+def _stacked(one, other):
+    """Return the cells that either of two coo_arrays of one shape stores."""
+    data, row, col = (
+        np.concatenate([getattr(part, name) for part in (one, other)])
+        for name in ("data", "row", "col")
+    )
+    return sparse.coo_array((data, (row, col)), one.shape)
 
 
 class RecordGrid:
@@ -43,8 +80,8 @@ class RecordGrid:
     Attributes
     ----------
     columns_ : intp ndarray of shape (n_columns,)
-        Columns that lie on a grid, counted in the flat record; empty for sparse tables and for
-        records that are not numbers, which have none of the following.
+        Columns that lie on a grid, counted in the flat record; empty for records that are not
+        numbers, which have none of the following.
     kinds_ : intp ndarray of shape (n_columns,)
         Index of the grid of each in `GRIDS`.
     low_ : float32 ndarray of shape (n_columns,)
@@ -61,14 +98,15 @@ class RecordGrid:
             numeric = np.flatnonzero(np.all([are_numbers(X) for X in sides], axis=0))
             sides = [X.iloc[:, numeric] for X in sides]
         sides = [as_numbers(X) for X in sides]
-        # of sparse tables, a stored value off a grid is rare
-        if any(side is None or sparse.issparse(side) for side in sides):
+        if any(side is None for side in sides):
             return self
         # missing values aside
         low, high = (
-            f.reduce([f.reduce(side, axis=0) for side in sides], axis=0) for f in (np.fmin, np.fmax)
+            f.reduce([_reduce(f, side) for side in sides], axis=0) for f in (np.fmin, np.fmax)
         )
         fits = [np.all([_is_on(grid, side, low, high) for side in sides], axis=0) for grid in GRIDS]
+        # one number among zeros, such as the weight of a rare word, is not the only one possible
+        fits[0] &= sum(_n_nonzero(side) for side in sides) != 1
         on_one = np.flatnonzero(np.any(fits, axis=0))
         self.columns_ = on_one if numeric is None else numeric[on_one]
         self.kinds_ = np.argmax(fits, axis=0)[on_one]  # the first that fits
@@ -86,8 +124,10 @@ class RecordGrid:
     def nearest(self, X: Any) -> tuple[np.ndarray, Any]:
         """Return (rows off the grid, those rows as they would be on it); the rows may be none."""
         came, X = X, as_pandas(X)
-        if not len(self.columns_) or sparse.issparse(X):
+        if not len(self.columns_):
             return np.empty(0, dtype=np.intp), None
+        if sparse.issparse(X):
+            return self._nearest_of_sparse(X)
         if hasattr(X, "iloc"):
             values = must_be_numbers(X.iloc[:, self.columns_])
         elif isinstance(X, np.ndarray):
@@ -115,3 +155,44 @@ class RecordGrid:
         flat = moved.reshape(len(rows), -1)
         flat[:, self.columns_] = np.where(off[rows], on_grid[rows], flat[:, self.columns_])
         return rows, as_kind_of(came, moved)
+
+    def _nearest_of_sparse(self, X):
+        """Return what `nearest` does, of a sparse table: from the values that it stores."""
+        must_be_numbers(X)
+        table = self._store_zeros(as_csr(X))
+        place = np.full(table.shape[1], -1)
+        place[self.columns_] = np.arange(len(self.columns_))
+        of = np.flatnonzero(place[table.indices] >= 0)
+        values = table.data[of].astype(np.float32)
+        on_grid = self._on_grid(values, place[table.indices[of]])
+        off = (values != on_grid) & np.isfinite(values)
+        row = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+        rows = np.unique(row[of[off]])
+        if not len(rows):
+            return rows, None
+        # the grid may lie between whole numbers
+        moved = table.astype(np.float64 if table.dtype.kind in "biu" else table.dtype, copy=True)
+        moved.data[of[off]] = on_grid[off]
+        moved = moved[rows]
+        moved.eliminate_zeros()
+        return rows, type(X)(moved)
+
+    def _on_grid(self, values, place):
+        """Return the nearest of each value on the grid of the column at `place` in `columns_`."""
+        on_grid = np.empty_like(values)
+        for kind, grid in enumerate(GRIDS):
+            of = self.kinds_[place] == kind
+            on_grid[of] = grid(values[of], self.low_[place[of]], self.high_[place[of]])
+        return on_grid
+
+    def _store_zeros(self, table):
+        """Return a csr_array that stores zeros, too, where the grid of their column has none."""
+        zeros = np.zeros(len(self.columns_), dtype=np.float32)
+        nearest = self._on_grid(zeros, np.arange(len(zeros)))
+        columns = self.columns_[(nearest != 0) & np.isfinite(nearest)]
+        if not len(columns):
+            return table
+        n = table.shape[0]
+        row, column = np.repeat(np.arange(n), len(columns)), np.tile(columns, n)
+        zeros = sparse.coo_array((np.zeros_like(row, table.dtype), (row, column)), table.shape)
+        return _stacked(table.tocoo(), zeros).tocsr()  # which adds up what is stored twice

@@ -57,7 +57,7 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
     Attributes
     ----------
     stack_ : StackingClassifier
-        The fitted stack.
+        The fitted stack; its ``final_estimator_.estimator_`` is the fitted final estimator.
     parts_ : list of int ndarray
         Rows of each part, the final estimator's last.
     classes_ : ndarray of shape (K,)
@@ -198,10 +198,10 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
             )
             for (_, estimator), rows, weight in zip(self.estimators, parts, weights)
         )
-        final = clone(self._final)
+        final = seed_unseeded(clone(self._final), rng)
         self.stack_ = StackingClassifier(
             [(name, FrozenEstimator(model)) for name, model in zip(names, fitted)],
-            seed_unseeded(final, rng),
+            OnLabels(final, np.unique(labels[parts[-1]])),
             cv="prefit",
             stack_method="predict_proba",
         ).fit(_safe_indexing(X, parts[-1]), labels[parts[-1]], **weights[-1])
@@ -308,6 +308,39 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
         tags.input_tags.sparse = all(t.sparse for t in inner)
         tags.input_tags.allow_nan = all(t.allow_nan for t in inner)
         return tags
+
+
+class OnLabels(ClassifierMixin, BaseEstimator):
+    """Classifier of indices of classes whose estimator learns the labels that these stand for.
+
+    A `StackingClassifier` hands indices to its final estimator, whose own parameters, such as
+    `class_weight`, may name labels.
+
+    Parameters
+    ----------
+    estimator : classifier with ``predict_proba``
+        The estimator; `fit` trains a clone.
+    classes : ndarray of shape (K,)
+        Label of each index, in order.
+    """
+
+    def __init__(self, estimator: BaseEstimator, classes: np.ndarray) -> None:
+        self.estimator = estimator
+        self.classes = classes
+
+    def fit(self, X, y, **fit_params):
+        """Train the estimator on the labels of the indices `y`."""
+        self.estimator_ = clone(self.estimator).fit(X, self.classes[y], **fit_params)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        """Return the estimator's confidences."""
+        return self.estimator_.predict_proba(X)
+
+    def predict(self, X):
+        """Return the index of the most likely class of each record."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
 def disjoint_parts(y: np.ndarray, n_parts: int, rng: np.random.RandomState) -> list[np.ndarray]:
