@@ -76,3 +76,41 @@ def test_records_that_are_still_to_be_computed():
     dask = pytest.importorskip("dask.array")
     values = np.array([[1.0, 2.0], [0.5, 0.0], [1.0, 2.0]])
     assert record_bytes(dask.from_array(values, chunks=(1, 1))) == record_bytes(values)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [[["a"], ["b", "c"]], [["a", "b"], ["c"]], [["a", "b", "c"], []], [["a", "b", "c"]]],
+        [[[1], [2, 3]], [[1, 2], [3]], [1, 2, 3], [[1, 2, 3]]],
+        [np.zeros((2, 3)), np.zeros((3, 2)), np.zeros(6), np.zeros((1, 6))],
+        [["a\0sb"], ["a", "b"], ["ab"], [b"ab"], [["ab"]]],
+        [[{"a": 1}, {"b": 2}], [{"a": 1, "b": 2}], [{"a": {"b": 2}}], [{"a": "b"}, 2]],
+        [["1"], [1], [2**60], [str(2**60)], ["nan"], [None]],
+    ],
+)
+def test_what_is_nested_otherwise_is_another_record(records):
+    expected = list(range(len(records)))
+    assert number_records(records).tolist() == expected
+    cells = np.fromiter(records, dtype=object, count=len(records))
+    assert number_records(cells).tolist() == expected
+    frame = pd.DataFrame({"id": 1, "cell": pd.Series(list(records))})
+    assert number_records(frame).tolist() == expected
+
+
+def test_the_same_values_are_the_same_record_in_any_container():
+    values = np.arange(12.0).reshape(2, 6)
+    for table in (values.tolist(), list(values), pd.DataFrame(values), values.astype(object)):
+        assert record_bytes(table) == record_bytes(values)
+    images = values.reshape(2, 2, 3)
+    for table in (images.tolist(), list(images), images.astype(np.float32), images.astype(object)):
+        assert record_bytes(table) == record_bytes(images) != record_bytes(values)
+    texts = ["u", "vw"]
+    for table in (
+        np.array(texts),
+        pd.Series(texts),
+        [[text] for text in texts],
+        pd.DataFrame(texts),
+    ):
+        assert record_bytes(table) == record_bytes(texts)
+    assert record_bytes([1.0, 2.0]) == record_bytes(np.array([[1.0], [2.0]]))
