@@ -1,6 +1,7 @@
 """The audit, its report, and the commands."""
 
 import json
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from fakes import AnswerKeyedEqualizedClassifier
 from scipy import sparse
 from scipy.stats import norm
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -41,6 +43,7 @@ from sklearn_aeppt.audit._excess import (
 )
 from sklearn_aeppt.audit._suites import shadow_template
 from sklearn_aeppt.audit._views import accepted, ladder
+from sklearn_aeppt.defenses import RoundingClassifier
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +153,29 @@ def test_answers_made_elsewhere_have_no_variants(sides):
     assert "counts of equal outputs" in {row["attack"] for row in report.ran}
     varied = [row for row in report.results if "perturbed" in row["attack"]]
     assert len(varied) == 3 and all("no model to query" in row["not_run"] for row in varied)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model, *sides: model,
+        lambda model, *sides: FrozenEstimator(model),
+        lambda model, *sides: make_pipeline("passthrough", model),
+        lambda model, *sides: RoundingClassifier(model).fit(*sides),
+        lambda model, *sides: EqualizedClassifier(FrozenEstimator(model)).fit(*sides),
+    ],
+    ids=["bare", "frozen", "pipeline", "rounding", "equalized, frozen"],
+)
+def test_equal_confidences_are_no_equal_records(wrap):
+    shown = np.tile([[0.9, 0.1], [0.2, 0.8]], (20, 1))
+    target, y = wrap(PrecomputedClassifier([0, 1]), shown, shown), np.tile([0, 1], 20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = audit(target, shown, y, shown, y, [GapAttack()], random_state=0)
+        both = audit({"a": target, "b": target}, shown, y, shown, y, [GapAttack()])
+    assert report.n_non_members == both.reports["b"].n_non_members == 40
+    with pytest.raises(ValueError, match="fitted_on names records, and only their confidences"):
+        audit(target, shown, y, shown, y, [GapAttack()], fitted_on=shown)
 
 
 HANDED_IN = {

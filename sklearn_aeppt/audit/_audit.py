@@ -25,7 +25,7 @@ from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
 from sklearn_aeppt._function_target import FunctionTarget, with_classes
 from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._members import check_two_sets
-from sklearn_aeppt._precomputed import PrecomputedClassifier
+from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
@@ -234,7 +234,7 @@ def audit(
                         fit_params=fit_params, record_params=record_params)  # fmt: skip
     check_ready(target)
     # equal confidences are no equal records
-    equal_count = not isinstance(target, PrecomputedClassifier)
+    equal_count = not takes_confidences(target)
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count)
     n_fitted_on = None if fitted_on is None else _count_fitted(X_mem, fitted_on, equal_count)
     given = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
