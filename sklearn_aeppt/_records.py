@@ -106,6 +106,43 @@ def number_records(X):
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
+def are_among(first, second):
+    """Return which records of the first table stand in the second, too, a boolean array.
+
+    A number that one table holds as float32 is compared as float32: it is what the other's became
+    where it was stored.
+    """
+    joined = as_pandas(join_records(first, second))
+    kinds = [_float_kinds(X) for X in (first, second)]
+    coarse = [np.float32 in pair and pair[0] != pair[1] for pair in zip(*kinds)]
+    number = number_records(_as_float32(joined, coarse) if any(coarse) else joined)
+    n = _num_samples(first)
+    return np.isin(number[:n], number[n:])
+
+
+def _float_kinds(X):
+    """Return the numpy dtype of each column of a frame; one in a list for other tables."""
+    X = as_pandas(X)
+    if hasattr(X, "iloc"):  # pandas' and pyarrow's own types name that of numpy
+        return [getattr(dtype, "numpy_dtype", dtype) for dtype in X.dtypes]
+    if hasattr(X, "detach"):
+        X = as_array(X[:0])
+    return [getattr(X, "dtype", None)]
+
+
+def _as_float32(X, columns):
+    """Return a table with the numbers in the marked columns as float32."""
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite there, too
+        if not hasattr(X, "iloc"):
+            X = X if sparse.issparse(X) else as_array(X)
+            return X.astype(np.float32) if X.dtype.kind in "biuf" else X
+        X = X.copy(deep=False)
+        for i in np.flatnonzero(columns):
+            if X.dtypes.iloc[i].kind in "biuf":
+                X.isetitem(i, X.iloc[:, i].to_numpy(np.float32, na_value=np.nan))
+        return X
+
+
 def record_bytes(X):
     """Return what each record is, as bytes: alike for equal records, different for others.
 

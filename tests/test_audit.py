@@ -692,7 +692,8 @@ def test_the_report_says_whether_the_defense_was_fitted_on_the_audited_members(s
     )
     for fitted_on, n in ((X, 80), (X[:10], 10), (X_non, 0), (np.r_[X_non, X[::-1]], 80)):
         report = run(fitted_on=fitted_on)
-        said = f"The defense was fitted on {n} of the 80 audited members."
+        said = f"The defense was fitted on {n} of the 80 audited members"
+        said += "." if n else ", none of them: are these the same columns, of the same type?"
         assert report.n_fitted_on == n and report.defense_fit == said
         data = json.loads(report.to_json())
         assert (data["n_fitted_on"], data["defense_fit"]) == (n, said)
@@ -702,6 +703,18 @@ def test_the_report_says_whether_the_defense_was_fitted_on_the_audited_members(s
     assert report.n_fitted_on is None and report.defense_fit.startswith("Not checked: whether the")
     assert report.defense_fit in str(report) and json.loads(report.to_json())["defense_fit"]
     assert report.defense_fit in report.to_html(tmp_path / "r.html").read_text()
+
+
+def test_records_kept_as_float32_are_the_same_records(small):
+    defense, (X, y, X_non, y_non) = small
+    stored = (X + np.pi).astype(np.float32)
+    assert (
+        audit(defense, X + np.pi, y, X_non, y_non, [GapAttack()], fitted_on=stored).n_fitted_on
+        == 80
+    )
+    with pytest.warns(UserWarning, match="10 of 90 non-members equal a member"):
+        again = np.r_[X_non, X[:10] + np.pi]
+        audit(defense, stored, y, again, np.r_[y_non, y[:10]], [GapAttack()])
 
 
 def test_members_of_a_defense_are_asked_for_where_there_is_one(small):

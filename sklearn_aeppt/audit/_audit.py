@@ -25,7 +25,7 @@ from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
 from sklearn_aeppt._function_target import FunctionTarget, with_classes
 from sklearn_aeppt._members import check_two_sets
 from sklearn_aeppt._precomputed import takes_confidences
-from sklearn_aeppt._records import join_records, number_records
+from sklearn_aeppt._records import are_among, join_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.audit._by_record import join_fit_params, join_slices
@@ -348,8 +348,8 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count):
         sides.append(y)
     X, y = join_records(X_mem, X_non), np.concatenate(sides)
     is_member = np.arange(len(y)) < len(sides[0])
-    number = number_records(X) if equal_count else np.arange(len(y))
-    twice = ~is_member & np.isin(number, number[is_member])
+    twice = ~is_member
+    twice[~is_member] = equal_count and are_among(X_non, X_mem)
     if twice.any():
         warnings.warn(
             f"{twice.sum()} of {len(sides[1])} non-members equal a member: they are left out.",
@@ -370,8 +370,7 @@ def _count_fitted(X_mem, fitted_on, have_records):
             "fitted_on names records, and only their confidences are given: leave it out."
         )
     check_two_sets(X_mem, fitted_on, ("X_mem", "fitted_on"))
-    number, n = number_records(join_records(X_mem, fitted_on)), _num_samples(X_mem)
-    return int(np.isin(number[:n], number[n:]).sum())
+    return int(are_among(X_mem, fitted_on).sum())
 
 
 def _make_ready(found, views, template, failure, fit_params):
