@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.pipeline import Pipeline
 
 from sklearn_aeppt._containers import column_names
 
@@ -112,3 +113,18 @@ class PrecomputedClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return True
+
+
+def takes_confidences(estimator: Any) -> bool:
+    """Return whether records of `estimator` are confidences: of a `PrecomputedClassifier` inside.
+
+    Defenses, frozen estimators, the last step of pipelines: whatever stands around it.
+    """
+    while not isinstance(estimator, PrecomputedClassifier):
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        elif isinstance(estimator, BaseEstimator):
+            estimator = getattr(estimator, "estimator_", getattr(estimator, "estimator", None))
+        else:
+            return False
+    return True

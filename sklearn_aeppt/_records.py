@@ -106,11 +106,49 @@ def number_records(X):
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
+def are_among(first, second):
+    """Return which records of the first table stand in the second, too, a boolean array.
+
+    A number that one table holds as float32 is compared as float32: it is what the other's became
+    where it was stored.
+    """
+    joined = as_pandas(join_records(first, second))
+    kinds = [_float_kinds(X) for X in (first, second)]
+    coarse = [np.float32 in pair and pair[0] != pair[1] for pair in zip(*kinds)]
+    number = number_records(_as_float32(joined, coarse) if any(coarse) else joined)
+    n = _num_samples(first)
+    return np.isin(number[:n], number[n:])
+
+
+def _float_kinds(X):
+    """Return the numpy dtype of each column of a frame; one in a list for other tables."""
+    X = as_pandas(X)
+    if hasattr(X, "iloc"):  # pandas' and pyarrow's own types name that of numpy
+        return [getattr(dtype, "numpy_dtype", dtype) for dtype in X.dtypes]
+    if hasattr(X, "detach"):
+        X = as_array(X[:0])
+    return [getattr(X, "dtype", None)]
+
+
+def _as_float32(X, columns):
+    """Return a table with the numbers in the marked columns as float32."""
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite there, too
+        if not hasattr(X, "iloc"):
+            X = X if sparse.issparse(X) else as_array(X)
+            return X.astype(np.float32) if X.dtype.kind in "biuf" else X
+        X = X.copy(deep=False)
+        for i in np.flatnonzero(columns):
+            if X.dtypes.iloc[i].kind in "biuf":
+                X.isetitem(i, X.iloc[:, i].to_numpy(np.float32, na_value=np.nan))
+        return X
+
+
 def record_bytes(X):
     """Return what each record is, as bytes: alike for equal records, different for others.
 
     Values count, not their container: rows of an array, a frame, a sparse matrix or a list with
-    the same values are the same record, and one missing value is as good as another.
+    the same values are the same record, and one missing value is as good as another. Lists in
+    lists and arrays count by their shape, too.
     """
     if sparse.issparse(X):
         X = sparse.csr_array(X, copy=True)  # what follows would change the caller's
@@ -125,8 +163,9 @@ def record_bytes(X):
     elif not isinstance(X, list):
         X = as_array(X)
     if isinstance(X, np.ndarray) and X.dtype.kind in "biuf" and not _is_too_large(X):
-        return [row.tobytes() for row in _as_float64(X.reshape(len(X), -1))]
-    return [_value_bytes(row) for row in X]
+        kinds = _kinds_of(X.shape[1:] or (1,))
+        return [kinds + row.tobytes() for row in _as_float64(X)]
+    return [_one_record(record) for record in X]
 
 
 def _as_float64(values):
@@ -141,28 +180,52 @@ def _is_too_large(values):
     return values.dtype.kind in "iu" and bool(((values > EXACT) | (values < -EXACT)).any())
 
 
-def _value_bytes(value):
-    """Return the bytes of a record or of one value in it; numbers alike in any type."""
+def _one_record(record):
+    kinds, values = _describe(record)
+    return (kinds if kinds.startswith(b"[") else b"[" + kinds + b"]") + values  # one value is a row
+
+
+def _describe(value):
+    """Return (kinds, bytes) of a record or of one value in it; numbers alike in any type.
+
+    The kinds say where lists begin and end and which kind of value stands where; each value's
+    bytes have one length, or begin with it. Together they tell any two records apart.
+    """
     if isinstance(value, str):
-        return b"s" + value.encode("utf-8", "surrogatepass") + b"\0"
+        return b"s", _sized(value.encode("utf-8", "surrogatepass"))
     if isinstance(value, (int, np.integer)) and not -EXACT <= value <= EXACT:
-        return b"i" + str(int(value)).encode() + b"\0"
+        return b"i", _sized(str(int(value)).encode())
     if isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
-        return _as_float64([value]).tobytes()
+        return b"n", _as_float64([value]).tobytes()
     if value is None or type(value).__name__ in ("NAType", "NaTType"):  # those of pandas
-        return _as_float64([np.nan]).tobytes()
+        return b"n", _as_float64([np.nan]).tobytes()
     if isinstance(value, bytes):
-        return b"b" + value + b"\0"
+        return b"b", _sized(value)
     if isinstance(value, (date, time)):  # pandas' are too
-        return b"d" + value.isoformat().encode() + b"\0"
+        return b"d", _sized(value.isoformat().encode())
     if isinstance(value, dict):  # in whatever order
-        return b"{" + b"".join(sorted(_value_bytes(item) for item in value.items())) + b"}"
+        items = sorted(_sized(_one_record(item)) for item in value.items())
+        return b"{", _sized(b"".join(items))
     if isinstance(value, (list, tuple)):
-        return b"".join(map(_value_bytes, value))
+        kinds, values = (b"".join(part) for part in zip((b"", b""), *map(_describe, value)))
+        return b"[" + kinds + b"]", values
     if hasattr(value, "__array__"):
         value = as_array(value)
         if value.dtype.kind in "biuf" and not _is_too_large(value):
-            return _as_float64(value).tobytes()
+            return _kinds_of(value.shape), _as_float64(value).tobytes()
         if value.ndim:
-            return b"".join(map(_value_bytes, value.ravel().tolist()))
-    return b"p" + pickle.dumps(value)
+            return _describe(value.tolist())
+    return b"p", _sized(pickle.dumps(value))
+
+
+def _kinds_of(shape):
+    """Return the kinds of an array of numbers: those of the nested lists that it stands for."""
+    kinds = b"n"
+    for size in reversed(shape):
+        kinds = b"[" + kinds * size + b"]"
+    return kinds
+
+
+def _sized(value):
+    """Return bytes that begin with their length, so that what follows cannot belong to them."""
+    return len(value).to_bytes(8, "little") + value

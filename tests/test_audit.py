@@ -1,6 +1,7 @@
 """The audit, its report, and the commands."""
 
 import json
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from fakes import AnswerKeyedEqualizedClassifier
 from scipy import sparse
 from scipy.stats import norm
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -41,6 +43,7 @@ from sklearn_aeppt.audit._excess import (
 )
 from sklearn_aeppt.audit._suites import shadow_template
 from sklearn_aeppt.audit._views import accepted, ladder
+from sklearn_aeppt.defenses import RoundingClassifier
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +153,29 @@ def test_answers_made_elsewhere_have_no_variants(sides):
     assert "counts of equal outputs" in {row["attack"] for row in report.ran}
     varied = [row for row in report.results if "perturbed" in row["attack"]]
     assert len(varied) == 3 and all("no model to query" in row["not_run"] for row in varied)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model, *sides: model,
+        lambda model, *sides: FrozenEstimator(model),
+        lambda model, *sides: make_pipeline("passthrough", model),
+        lambda model, *sides: RoundingClassifier(model).fit(*sides),
+        lambda model, *sides: EqualizedClassifier(FrozenEstimator(model)).fit(*sides),
+    ],
+    ids=["bare", "frozen", "pipeline", "rounding", "equalized, frozen"],
+)
+def test_equal_confidences_are_no_equal_records(wrap):
+    shown = np.tile([[0.9, 0.1], [0.2, 0.8]], (20, 1))
+    target, y = wrap(PrecomputedClassifier([0, 1]), shown, shown), np.tile([0, 1], 20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = audit(target, shown, y, shown, y, [GapAttack()], random_state=0)
+        both = audit({"a": target, "b": target}, shown, y, shown, y, [GapAttack()])
+    assert report.n_non_members == both.reports["b"].n_non_members == 40
+    with pytest.raises(ValueError, match="fitted_on names records, and only their confidences"):
+        audit(target, shown, y, shown, y, [GapAttack()], fitted_on=shown)
 
 
 HANDED_IN = {
@@ -682,7 +708,8 @@ def test_the_report_says_whether_the_defense_was_fitted_on_the_audited_members(s
     )
     for fitted_on, n in ((X, 80), (X[:10], 10), (X_non, 0), (np.r_[X_non, X[::-1]], 80)):
         report = run(fitted_on=fitted_on)
-        said = f"The defense was fitted on {n} of the 80 audited members."
+        said = f"The defense was fitted on {n} of the 80 audited members"
+        said += "." if n else ", none of them: are these the same columns, of the same type?"
         assert report.n_fitted_on == n and report.defense_fit == said
         data = json.loads(report.to_json())
         assert (data["n_fitted_on"], data["defense_fit"]) == (n, said)
@@ -692,6 +719,18 @@ def test_the_report_says_whether_the_defense_was_fitted_on_the_audited_members(s
     assert report.n_fitted_on is None and report.defense_fit.startswith("Not checked: whether the")
     assert report.defense_fit in str(report) and json.loads(report.to_json())["defense_fit"]
     assert report.defense_fit in report.to_html(tmp_path / "r.html").read_text()
+
+
+def test_records_kept_as_float32_are_the_same_records(small):
+    defense, (X, y, X_non, y_non) = small
+    stored = (X + np.pi).astype(np.float32)
+    assert (
+        audit(defense, X + np.pi, y, X_non, y_non, [GapAttack()], fitted_on=stored).n_fitted_on
+        == 80
+    )
+    with pytest.warns(UserWarning, match="10 of 90 non-members equal a member"):
+        again = np.r_[X_non, X[:10] + np.pi]
+        audit(defense, stored, y, again, np.r_[y_non, y[:10]], [GapAttack()])
 
 
 def test_members_of_a_defense_are_asked_for_where_there_is_one(small):

@@ -733,6 +733,28 @@ def test_groups_with_missing_values_are_a_group():
     assert quick(fitted, slices={"score": (numbers[M], numbers[N])}).slices["score"]
 
 
+@pytest.mark.parametrize("parameter", ["slices", "record_params"])
+def test_what_is_not_of_both_sides_is_refused_by_name(parameter):
+    shown = rf"{parameter}\['of y'\]"
+    for sides, match in (
+        ((y[:100], y[100:]), rf"{shown} holds 100 value\(s\) for 120 members: give one for each"),
+        ((y[M], y[121:]), rf"{shown} holds 119 value\(s\) for 120 non-members"),
+        ((y[M], "north"), rf"{shown} holds 0 value\(s\) for 120 non-members"),
+        (y, rf"{shown} must be two arrays, \(values of the members, values of the non-members\)"),
+        (None, rf"{shown} must be two arrays, .* as in {parameter}={{'of y': \(values_mem"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            quick(fitted, attacks=[Fails()], **{parameter: {"of y": sides}})
+    with pytest.raises(ValueError, match=rf"{parameter}='.*' is no dict: give name -> \(values of"):
+        quick(fitted, **{parameter: (y[M], y[N])})
+
+
+@pytest.mark.parametrize("name", ["class", "answer"])
+def test_a_slice_does_not_take_the_place_of_another(name):
+    with pytest.raises(ValueError, match=rf"slices\['{name}'\] has the name of a group that every"):
+        quick(fitted, slices={name: (y[M], y[N])})
+
+
 @pytest.mark.parametrize("kind", [np.int64, np.uint8, np.float32, list])
 def test_a_mask_of_zeros_and_ones_is_a_mask_where_it_has_its_name(kind):
     rng = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import pytest
 from extras import torch
 from scipy import sparse
 
-from sklearn_aeppt._records import join_records, number_records, record_bytes
+from sklearn_aeppt._records import are_among, join_records, number_records, record_bytes
 
 pd = pytest.importorskip("pandas")
 
@@ -76,3 +76,70 @@ def test_records_that_are_still_to_be_computed():
     dask = pytest.importorskip("dask.array")
     values = np.array([[1.0, 2.0], [0.5, 0.0], [1.0, 2.0]])
     assert record_bytes(dask.from_array(values, chunks=(1, 1))) == record_bytes(values)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [[["a"], ["b", "c"]], [["a", "b"], ["c"]], [["a", "b", "c"], []], [["a", "b", "c"]]],
+        [[[1], [2, 3]], [[1, 2], [3]], [1, 2, 3], [[1, 2, 3]]],
+        [np.zeros((2, 3)), np.zeros((3, 2)), np.zeros(6), np.zeros((1, 6))],
+        [["a\0sb"], ["a", "b"], ["ab"], [b"ab"], [["ab"]]],
+        [[{"a": 1}, {"b": 2}], [{"a": 1, "b": 2}], [{"a": {"b": 2}}], [{"a": "b"}, 2]],
+        [["1"], [1], [2**60], [str(2**60)], ["nan"], [None]],
+    ],
+)
+def test_what_is_nested_otherwise_is_another_record(records):
+    expected = list(range(len(records)))
+    assert number_records(records).tolist() == expected
+    cells = np.fromiter(records, dtype=object, count=len(records))
+    assert number_records(cells).tolist() == expected
+    frame = pd.DataFrame({"id": 1, "cell": pd.Series(list(records))})
+    assert number_records(frame).tolist() == expected
+
+
+def test_the_same_values_are_the_same_record_in_any_container():
+    values = np.arange(12.0).reshape(2, 6)
+    for table in (values.tolist(), list(values), pd.DataFrame(values), values.astype(object)):
+        assert record_bytes(table) == record_bytes(values)
+    images = values.reshape(2, 2, 3)
+    for table in (images.tolist(), list(images), images.astype(np.float32), images.astype(object)):
+        assert record_bytes(table) == record_bytes(images) != record_bytes(values)
+    texts = ["u", "vw"]
+    for table in (
+        np.array(texts),
+        pd.Series(texts),
+        [[text] for text in texts],
+        pd.DataFrame(texts),
+    ):
+        assert record_bytes(table) == record_bytes(texts)
+    assert record_bytes([1.0, 2.0]) == record_bytes(np.array([[1.0], [2.0]]))
+
+
+def test_records_stored_as_float32_are_found_again():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4, 3))
+    small, expected = values[1:3].astype(np.float32), [False, True, True, False]
+    for make in (
+        np.asarray, sparse.csr_array, pd.DataFrame,
+        lambda X: pd.DataFrame(X).convert_dtypes(),
+        lambda X: pd.DataFrame(X).assign(word="text", n=2**60),
+        lambda X: pd.DataFrame(X, dtype="float32" if X.dtype == "f4" else None),
+        lambda X: torch.tensor(X) if torch else X,
+    ):  # fmt: skip
+        one, other = make(values), make(small)
+        assert are_among(one, other).tolist() == expected
+        assert are_among(other, one).tolist() == [True, True]
+        assert are_among(make(values), make(values[1:3] + 1e-9)).tolist() == [False] * 4
+    for name, make in (("polars", "DataFrame"), ("pyarrow", "table")):
+        make = getattr(pytest.importorskip(name), make)
+        one, other = ({c: X[:, i] for i, c in enumerate("abc")} for X in (values, small))
+        assert are_among(make(one), make(other)).tolist() == expected
+
+
+def test_whole_numbers_and_words_beside_float32():
+    one = pd.DataFrame({"a": [1, 2**24 + 1], "b": ["u", "v"], "c": [None, 0.1]})
+    other = one.astype({"a": "float32", "c": "float32"})
+    assert are_among(one, other).all() and are_among(other, one).all()
+    assert are_among(np.array([[1], [0]]), np.array([[1.0]], dtype="f4")).tolist() == [True, False]
+    assert are_among(one, one.astype({"a": float})).all()

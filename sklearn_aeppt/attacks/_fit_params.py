@@ -13,6 +13,10 @@ from sklearn_aeppt._compat import routing_enabled
 
 #: Keys of a view for what ``fit`` takes for each record, as in ``fit__sample_weight``.
 PREFIX = "fit__"
+#: What to do with a parameter that is not of the records.
+CONSTANT = (
+    " What is the same for all models belongs in fit_params, as in LiRAAttack(fit_params={...})."
+)
 
 
 class FitParams(NamedTuple):
@@ -50,20 +54,16 @@ class FitParams(NamedTuple):
 def view_params(record_params, n):
     """Return the keys and arrays that a view of n records holds of `record_params`."""
     for name, values in (record_params or {}).items():
-        check_length(name, values, n, "records")
+        check_length(f"record_params[{name!r}]", values, n, "records", CONSTANT)
     return {PREFIX + name: np.asarray(values) for name, values in (record_params or {}).items()}
 
 
-def check_length(name, values, n, what):
-    """Refuse a parameter that does not hold one value for each of n records."""
+def check_length(name, values, n, what, hint=""):
+    """Refuse what does not hold one value for each of n records."""
     columns = hasattr(values, "__len__") and not isinstance(values, (str, dict))
     length = _num_samples(values) if columns else 0
     if length != n:
-        raise ValueError(
-            f"record_params[{name!r}] holds {length} value(s) for {n} {what}: give one for each. "
-            "What is the same for all models belongs in fit_params, as in "
-            "LiRAAttack(fit_params={...})."
-        )
+        raise ValueError(f"{name} holds {length} value(s) for {n} {what}: give one for each.{hint}")
 
 
 def read_fit_params(attack, X):

@@ -23,19 +23,18 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
 from sklearn_aeppt._function_target import FunctionTarget, with_classes
-from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._members import check_two_sets
-from sklearn_aeppt._precomputed import PrecomputedClassifier
-from sklearn_aeppt._records import join_records, number_records
+from sklearn_aeppt._precomputed import takes_confidences
+from sklearn_aeppt._records import are_among, join_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
+from sklearn_aeppt.audit._by_record import join_fit_params, join_slices
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, greatest_excess_at_least
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
     Contender,
     contenders,
-    join_fit_params,
     result_or_reason,
     shadow_template,
     try_template,
@@ -164,7 +163,8 @@ def audit(
         which they are given.
     slices : dict or None, default=None
         Groups of records to report on by themselves: name -> (values of the members, values of
-        the non-members), such as ``{"region": (region_mem, region_non)}``.
+        the non-members), such as ``{"region": (region_mem, region_non)}``. A report has the
+        slices "class" and "answer" of its own.
     memory : str, joblib.Memory or None, default=None
         Cache of finished attacks: an audit that was interrupted resumes where it stopped. Readable
         by its owner only; an attack whose code has changed is run again. Joblib loads pickles from
@@ -234,12 +234,12 @@ def audit(
                         fit_params=fit_params, record_params=record_params)  # fmt: skip
     check_ready(target)
     # equal confidences are no equal records
-    equal_count = not isinstance(target, PrecomputedClassifier)
+    equal_count = not takes_confidences(target)
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count)
     n_fitted_on = None if fitted_on is None else _count_fitted(X_mem, fitted_on, equal_count)
-    given = {key: join_labels(*pair)[kept] for key, pair in (slices or {}).items()}
     sizes = _num_samples(X_mem), _num_samples(X_non)
-    params = join_fit_params(fit_params, record_params, *sizes, kept)
+    given = join_slices(slices, sizes, kept)
+    params = join_fit_params(fit_params, record_params, sizes, kept)
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
     found = contenders(attacks, seed, target=target, X=X)
@@ -348,8 +348,8 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count):
         sides.append(y)
     X, y = join_records(X_mem, X_non), np.concatenate(sides)
     is_member = np.arange(len(y)) < len(sides[0])
-    number = number_records(X) if equal_count else np.arange(len(y))
-    twice = ~is_member & np.isin(number, number[is_member])
+    twice = ~is_member
+    twice[~is_member] = equal_count and are_among(X_non, X_mem)
     if twice.any():
         warnings.warn(
             f"{twice.sum()} of {len(sides[1])} non-members equal a member: they are left out.",
@@ -370,8 +370,7 @@ def _count_fitted(X_mem, fitted_on, have_records):
             "fitted_on names records, and only their confidences are given: leave it out."
         )
     check_two_sets(X_mem, fitted_on, ("X_mem", "fitted_on"))
-    number, n = number_records(join_records(X_mem, fitted_on)), _num_samples(X_mem)
-    return int(np.isin(number[:n], number[n:]).sum())
+    return int(are_among(X_mem, fitted_on).sum())
 
 
 def _make_ready(found, views, template, failure, fit_params):

@@ -267,7 +267,10 @@ class AuditReport:
         """One sentence on the members that the defense was fitted on; empty without a defense."""
         if self.n_fitted_on is not None:
             of = f"{self.n_fitted_on:,} of the {self.n_members:,}"
-            return f"The defense was fitted on {of} audited members."
+            none = ", none of them: are these the same columns, of the same type?"
+            return (
+                f"The defense was fitted on {of} audited members{'.' if self.n_fitted_on else none}"
+            )
         unknown = "Not checked: whether the defense was fitted on the audited members (fitted_on=)."
         return unknown if self.defended else ""
 

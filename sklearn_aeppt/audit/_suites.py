@@ -10,7 +10,6 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sklearn_aeppt._fitted import is_fitted
-from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._members import draw_members
 from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt._seeding import seed_alike
@@ -32,7 +31,7 @@ from sklearn_aeppt.attacks import (
     VariantsAttack,
 )
 from sklearn_aeppt.attacks._base import traits_of
-from sklearn_aeppt.attacks._fit_params import FitParams, check_length, fit_on
+from sklearn_aeppt.attacks._fit_params import fit_on
 from sklearn_aeppt.audit._views import variation
 from sklearn_aeppt.defenses._base import OutputDefense
 
@@ -177,16 +176,6 @@ def try_template(template, X, y, is_member, given):
         return None
     hint = "" if any(given) else " (fit_params of the audit take what the target's fit was given)"
     return said + hint
-
-
-def join_fit_params(fit_params, record_params, n_mem, n_non, kept):
-    """Return as `FitParams` what the target's ``fit`` was given, for the records of an audit."""
-    by_record = {}
-    for name, (members, non_members) in (record_params or {}).items():
-        check_length(name, members, n_mem, "members")
-        check_length(name, non_members, n_non, "non-members")
-        by_record[name] = join_labels(members, non_members)[kept]
-    return FitParams(dict(fit_params or {}), by_record).checked()
 
 
 def result_or_reason(run):
