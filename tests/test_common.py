@@ -126,6 +126,7 @@ def expected_failures(estimator):
 
 # how little a step does to four records is no reason to fail a check of the interface
 @pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
+@pytest.mark.filterwarnings("ignore:k=1 hides nothing of 2 classes:UserWarning")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_sklearn_checks(estimator, check):
     check(estimator)

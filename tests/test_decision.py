@@ -27,6 +27,8 @@ from sklearn_aeppt.defenses._decision import (
     stretch_around,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:k=1 hides nothing of 2 classes:UserWarning")
+
 KEY = b"a key of the tests, known to all"
 DEFENSES = {
     "equalized": lambda m: EqualizedClassifier(m, key=KEY, random_state=0),

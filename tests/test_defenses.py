@@ -43,6 +43,7 @@ DEFENSES = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:k=. hides nothing:UserWarning")
 @pytest.mark.parametrize("defense", DEFENSES, ids=str)
 @settings(max_examples=50, deadline=None)
 @given(
@@ -106,7 +107,33 @@ def test_more_classes_than_rounding_can_show():
 def test_top_k_worked_by_hand():
     p = [0.1, 0.5, 0.2, 0.15, 0.05]
     np.testing.assert_allclose(show(TopKClassifier(Given(), k=2), p), [0.1, 0.5, 0.2, 0.1, 0.1])
-    np.testing.assert_allclose(show(TopKClassifier(Given(), k=5), p), p)
+
+
+def too_many(defense, message, records):
+    with pytest.warns(UserWarning, match=message) as caught:
+        defense.fit(records, records)
+    assert caught[0].filename == __file__
+    np.testing.assert_allclose(defense.perturb(records), records, atol=1e-7)
+
+
+def test_defenses_that_do_nothing_say_so():
+    for k in (4, 5, 9):  # one class that is left has the rest already
+        too_many(
+            TopKClassifier(Given(), k=k),
+            rf"k={k} hides nothing of 5 classes.*give k <= 3\.",
+            np.eye(5),
+        )
+    p = np.array([[0.7, 0.3], [0.4, 0.6]])
+    for k in (1, 3):
+        two = Given()
+        two.classes_ = np.arange(2)
+        too_many(TopKClassifier(two, k=k), rf"k={k} hides nothing of 2 classes.*no k does, use", p)
+    for dtype, enough, too in (("f4", 6, 7), ("f8", 15, 16)):
+        RoundingClassifier(Given(), decimals=enough).fit(np.eye(5, dtype=dtype), np.eye(5))
+        records = np.random.default_rng(0).dirichlet(np.ones(5), 20).astype(dtype)
+        for decimals in (too, 20, 400):
+            message = rf"decimals={decimals} hides nothing.*float{8 * int(dtype[1])}.*decimals=2"
+            too_many(RoundingClassifier(Given(), decimals=decimals), message, records)
 
 
 def test_temperature_is_that_of_a_softmax():

@@ -35,6 +35,8 @@ from sklearn_aeppt.defenses import (
     TopKClassifier,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:k=1 hides nothing of 2 classes:UserWarning")
+
 hard = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
 )

@@ -468,7 +468,7 @@ def test_weights_are_routed_through_meta_estimators():
 
 def test_shadow_models_of_a_defense_at_the_end_of_a_pipeline_with_routing():
     with config_context(enable_metadata_routing=True):
-        defense = TopKClassifier(GaussianNB()).set_fit_request(is_member=True)
+        defense = TopKClassifier(GaussianNB(), k=1).set_fit_request(is_member=True)
         template = make_pipeline(FunctionTransformer(), defense)
         attack = LiRAAttack(template, n_shadow_models=4, mode="offline", random_state=0)
         attack.fit(query(fitted, X, y), member)

@@ -63,6 +63,8 @@ from sklearn_aeppt.defenses import (
 )
 from sklearn_aeppt.networks import NetworkClassifier
 
+pytestmark = pytest.mark.filterwarnings("ignore:k=3 hides nothing of 3 classes:UserWarning")
+
 X, Y = make_classification(160, 5, n_informative=4, n_redundant=0, n_classes=3, random_state=0)
 X = X.astype(np.float32)
 MEMBER = np.arange(len(X)) % 2 == 0

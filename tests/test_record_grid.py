@@ -143,7 +143,7 @@ def test_the_grid_is_that_of_the_values_whatever_holds_them(table, fitted):
     table[:50, 2] = 0  # a column of which one side stores nothing
     dense = RecordGrid().fit(table[:50], table[50:])
     grid = RecordGrid().fit(fitted(table[:50]), fitted(table[50:]))
-    for name in ("columns_", "kinds_", "low_", "high_"):
+    for name in ("columns_", "kinds_", "low_", "high_", "zero_off_"):
         np.testing.assert_array_equal(getattr(grid, name), getattr(dense, name))
     varied = table[:9].astype(np.float64)
     varied[::2, 0] += 0.003

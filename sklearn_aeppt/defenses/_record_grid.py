@@ -88,6 +88,8 @@ class RecordGrid:
         Least value of each, missing values aside.
     high_ : float32 ndarray of shape (n_columns,)
         Greatest value of each, missing values aside.
+    zero_off_ : intp ndarray of shape (n_off,)
+        Those of the columns whose grid has no zero.
     """
 
     def fit(self, X_mem: Any, X_non: Any) -> Self:
@@ -112,6 +114,8 @@ class RecordGrid:
         self.kinds_ = np.argmax(fits, axis=0)[on_one]  # the first that fits
         low, high = low[on_one], high[on_one]
         self.low_, self.high_ = low, high
+        zero = self._on_grid(np.zeros_like(low), np.arange(len(low)))
+        self.zero_off_ = self.columns_[(zero != 0) & np.isfinite(zero)]
         return self
 
     def _of_kind(self) -> list[tuple[Any, Any]]:
@@ -160,11 +164,10 @@ class RecordGrid:
         """Return what `nearest` does, of a sparse table: from the values that it stores."""
         must_be_numbers(X)
         table = self._store_zeros(as_csr(X))
-        place = np.full(table.shape[1], -1)
-        place[self.columns_] = np.arange(len(self.columns_))
-        of = np.flatnonzero(place[table.indices] >= 0)
+        place = np.searchsorted(self.columns_, table.indices).clip(max=len(self.columns_) - 1)
+        of = np.flatnonzero(self.columns_[place] == table.indices)
         values = table.data[of].astype(np.float32)
-        on_grid = self._on_grid(values, place[table.indices[of]])
+        on_grid = self._on_grid(values, place[of])
         off = (values != on_grid) & np.isfinite(values)
         row = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
         rows = np.unique(row[of[off]])
@@ -187,9 +190,7 @@ class RecordGrid:
 
     def _store_zeros(self, table):
         """Return a csr_array that stores zeros, too, where the grid of their column has none."""
-        zeros = np.zeros(len(self.columns_), dtype=np.float32)
-        nearest = self._on_grid(zeros, np.arange(len(zeros)))
-        columns = self.columns_[(nearest != 0) & np.isfinite(nearest)]
+        columns = self.zero_off_
         if not len(columns):
             return table
         n = table.shape[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -10,6 +11,9 @@ from sklearn.utils._param_validation import Interval
 
 from sklearn_aeppt._simplex import to_simplex
 from sklearn_aeppt.defenses._base import OutputDefense
+
+#: No float has more; numpy makes NaN of hundreds.
+MOST_DECIMALS = 17
 
 
 class RoundingClassifier(OutputDefense):
@@ -24,7 +28,8 @@ class RoundingClassifier(OutputDefense):
     estimator : classifier with ``predict_proba``
         Fitted: defended as it is. Not fitted: `fit` trains a clone on part of the records.
     decimals : int >= 1, default=3
-        Decimals that are left.
+        Decimals that are left. Where the model's floats have no more than that, nothing is
+        hidden, and `fit` warns.
     member_fraction : float in (0, 1), default=0.5
         Share of each class that trains an unfitted `estimator`; the rest are non-members.
     random_state : int, RandomState instance or None, default=None
@@ -80,9 +85,20 @@ class RoundingClassifier(OutputDefense):
         self.member_fraction = member_fraction
         self.random_state = random_state
 
+    def _fit_defense(self, members, non_members):
+        dtype = np.promote_types(members.proba.dtype, np.float32)
+        precision = np.finfo(dtype).precision
+        if 10.0**-self.decimals < np.finfo(dtype).eps:
+            warnings.warn(
+                f"decimals={self.decimals} hides nothing, since {dtype} confidences have about "
+                f"{precision}: give fewer, such as decimals=2.",
+                UserWarning,
+                stacklevel=5,
+            )
+
     def _perturb_block(self, proba):
         label = proba.argmax(axis=1)
-        q = np.round(proba, self.decimals)
+        q = np.round(proba, min(self.decimals, MOST_DECIMALS))
         tied = np.flatnonzero(q.argmax(axis=1) != label)
         q[tied, label[tied]] = q[tied].max(axis=1) + 0.5 * 10.0**-self.decimals
         # all of a row may round to nothing; the label is then all that is left to show

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -22,7 +23,8 @@ class TopKClassifier(OutputDefense):
     estimator : classifier with ``predict_proba``
         Fitted: defended as it is. Not fitted: `fit` trains a clone on part of the records.
     k : int >= 1, default=3
-        Classes shown; with fewer classes than that, nothing changes.
+        Classes shown. Nothing changes, and `fit` warns, unless two classes or more are left:
+        one alone has all of the rest already, so that nothing hides anything of two classes.
     member_fraction : float in (0, 1), default=0.5
         Share of each class that trains an unfitted `estimator`; the rest are non-members.
     random_state : int, RandomState instance or None, default=None
@@ -78,9 +80,25 @@ class TopKClassifier(OutputDefense):
         self.member_fraction = member_fraction
         self.random_state = random_state
 
+    def _fit_defense(self, members, non_members):
+        n_classes = members.proba.shape[1]
+        if self.k <= n_classes - 2 or n_classes == 1:  # of one, there is nothing to hide
+            return
+        mend = (
+            f"give k <= {n_classes - 2}"
+            if n_classes > 2
+            else "no k does, use RoundingClassifier or EqualizedClassifier"
+        )
+        warnings.warn(
+            f"k={self.k} hides nothing of {n_classes} classes, since the rest is shared by at most "
+            f"one: {mend}.",
+            UserWarning,
+            stacklevel=5,
+        )
+
     def _perturb_block(self, proba):
         n_hidden = proba.shape[1] - self.k
-        if n_hidden < 1:
+        if n_hidden < 2:
             return proba.copy()
         # stable, so that the label, the first of the largest, is always among the shown
         hidden = np.argsort(-proba, axis=1, kind="stable")[:, self.k :]
