@@ -30,13 +30,22 @@ class FitParams(NamedTuple):
         for name in self.constant:
             if name in self.by_record:
                 raise ValueError(f"fit_params and record_params both hold {name!r}: leave one out.")
-            if name.rpartition("__")[2] == "sample_weight":
+            if _is_weight(name):
                 raise ValueError(
                     f"fit_params[{name!r}] has one value for each record, and every shadow model "
                     f"is trained on other records: give it as record_params={{{name!r}: ...}} to "
                     "query or audit."
                 )
         return self
+
+    def train(self, n):
+        """Return which of n records train a model: those without weights, or any but zero."""
+        weights = [values != 0 for name, values in self.by_record.items() if _is_weight(name)]
+        return np.any(weights, axis=0) if weights else np.ones(n, dtype=bool)
+
+    def of(self, rows):
+        """Return those of some of the records."""
+        return self._replace(by_record={name: v[rows] for name, v in self.by_record.items()})
 
     def joined(self, other):
         """Return those of two tables of records as those of one."""
@@ -49,6 +58,10 @@ class FitParams(NamedTuple):
             )
         joined = {name: np.concatenate([mine[name], others[name]]) for name in mine}
         return self._replace(by_record=joined)
+
+
+def _is_weight(name):
+    return name.rpartition("__")[2] == "sample_weight"
 
 
 def view_params(record_params, n):

@@ -12,20 +12,20 @@ SIDES = "(values of the members, values of the non-members)"
 BUILT_IN = ("class", "answer")  # groups that every report has
 
 
-def join_slices(slices, sizes, kept):
-    """Return name -> group of each record that is kept, of members and non-members together."""
+def join_slices(slices, sizes):
+    """Return name -> group of each record, members first."""
     for name in _named("slices", slices):
         if as_text(name) in BUILT_IN:
             raise ValueError(
                 f"slices[{name!r}] has the name of a group that every report has "
                 f"({', '.join(BUILT_IN)}): give it another name."
             )
-    return _join("slices", slices, sizes, kept)
+    return _join("slices", slices, sizes)
 
 
-def join_fit_params(fit_params, record_params, sizes, kept):
-    """Return as `FitParams` what the target's ``fit`` was given, for the records of an audit."""
-    by_record = _join("record_params", record_params, sizes, kept, CONSTANT)
+def join_fit_params(fit_params, record_params, sizes):
+    """Return as `FitParams` what the target's ``fit`` was given, members first."""
+    by_record = _join("record_params", record_params, sizes, CONSTANT)
     return FitParams(dict(fit_params or {}), by_record).checked()
 
 
@@ -35,7 +35,7 @@ def _named(parameter, given):
     return given or {}
 
 
-def _join(parameter, given, sizes, kept, hint=""):
+def _join(parameter, given, sizes, hint=""):
     joined = {}
     for name, sides in _named(parameter, given).items():
         shown = f"{parameter}[{name!r}]"
@@ -46,5 +46,5 @@ def _join(parameter, given, sizes, kept, hint=""):
             )
         for values, n, what in zip(sides, sizes, ("members", "non-members")):
             check_length(shown, values, n, what, hint)
-        joined[name] = join_labels(*sides)[kept]
+        joined[name] = join_labels(*sides)
     return joined
