@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
 from sklearn_aeppt._containers import computed
 from sklearn_aeppt._function_target import FunctionTarget, with_classes
-from sklearn_aeppt._members import check_two_sets
+from sklearn_aeppt._members import check_two_sets, find_labels
 from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._records import RecordRows, are_among, join_records
 from sklearn_aeppt._remember import open_memory, remembered
@@ -198,9 +198,10 @@ def audit(
     ------
     ValueError
         If sides are empty, differ in columns, or hold labels that the target does not know; if
-        the target's confidences are not probability vectors, one column for each class; if no
-        attack can be run; if `fitted_on` has other columns, or is given with confidences in the
-        place of records.
+        the target's confidences are not probability vectors, one column for each class; if several
+        targets differ in their classes; if no attack can be run; if `slices` or `record_params` do
+        not hold one value for each record of either side; if `fitted_on` has other columns, or is
+        given with confidences in the place of records.
     TypeError
         If the target has no ``predict_proba``, or has its own classes and is given `classes`.
 
@@ -320,6 +321,7 @@ def _compare(
     targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state, fitted_on, **options
 ):
     """Audit several targets with the same splits and seeds."""
+    columns = _find_columns(targets)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     reports, size, first = {}, {}, None
     for name, target in targets.items():
@@ -337,9 +339,31 @@ def _compare(
             **options,
         )
         shown = np.concatenate([ask_as_attacker(target, X) for X in (X_mem, X_non)])
+        shown = shown[:, columns[name]]
         first = shown if first is None else first
         size[name] = float(perturbation_size(first, shown))
     return AuditComparison(reports, size)
+
+
+def _find_columns(targets):
+    """Return where each target's confidences have the classes of the first, name -> places."""
+    if not targets:
+        raise ValueError(
+            "target={} holds nothing to audit: give fitted classifiers by name, as in "
+            '{"undefended": model, "defended": defense}.'
+        )
+    columns, first = {}, next(iter(targets))
+    for name, target in targets.items():
+        check_ready(target)
+        wanted, classes = np.asarray(targets[first].classes_), np.asarray(target.classes_)
+        columns[name] = find_labels(classes, wanted)
+        if len(classes) != len(wanted) or (columns[name] < 0).any():
+            raise ValueError(
+                f"Targets {first!r} and {name!r} have different classes, "
+                f"{str(wanted.tolist())[:80]} and {str(classes.tolist())[:80]}: audit them one by "
+                "one, or give models of the same classes."
+            )
+    return columns
 
 
 def _join(X_mem, y_mem, X_non, y_non, equal_count, trained):
