@@ -380,6 +380,11 @@ def test_bad_input_names_the_mend(sides):
         audit(model, X, y[:3], X_non, y_non)
     with pytest.raises(ValueError, match="attacks='all' is not a suite: choose from quick"):
         audit(model, X, y, X_non, y_non, "all")
+    for attacks in (None, GapAttack()):
+        with pytest.raises(
+            ValueError, match=r"attacks=.* is neither the name of a suite nor .* a list"
+        ):
+            audit(model, X, y, X_non, y_non, attacks)
     with pytest.raises(ValueError, match="holds labels that the target"):
         audit(model, X, y, X_non, y_non + 50)
     with pytest.warns(UserWarning, match="10 of 310 non-members equal a member"):
