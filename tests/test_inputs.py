@@ -743,8 +743,15 @@ def test_what_is_not_of_both_sides_is_refused_by_name(parameter):
     ):
         with pytest.raises(ValueError, match=match):
             quick(fitted, attacks=[Fails()], **{parameter: {"of y": sides}})
-    with pytest.raises(ValueError, match=rf"{parameter}='.*' is no dict: give name -> \(values of"):
+    with pytest.raises(ValueError, match=rf"{parameter}=.* is no dict: give name -> \(values of"):
         quick(fitted, **{parameter: (y[M], y[N])})
+
+
+def test_parameters_by_name_are_given_in_a_dict():
+    with pytest.raises(ValueError, match=r"record_params=.* is no dict: give name -> values, one"):
+        query(fitted, X, y, record_params=np.ones(240))
+    with pytest.raises(ValueError, match=r"fit_params=.* is no dict: give name -> value, the same"):
+        quick(fitted, fit_params=["sample_weight"])
 
 
 @pytest.mark.parametrize("name", ["class", "answer"])

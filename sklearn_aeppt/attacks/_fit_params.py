@@ -1,5 +1,6 @@
 """Shadow models learn what the target learned: `fit` with the target's parameters and weights."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -66,9 +67,18 @@ def _is_weight(name):
 
 def view_params(record_params, n):
     """Return the keys and arrays that a view of n records holds of `record_params`."""
-    for name, values in (record_params or {}).items():
+    given = check_dict("record_params", record_params, "values, one for each record")
+    for name, values in given.items():
         check_length(f"record_params[{name!r}]", values, n, "records", CONSTANT)
-    return {PREFIX + name: np.asarray(values) for name, values in (record_params or {}).items()}
+    return {PREFIX + name: np.asarray(values) for name, values in given.items()}
+
+
+def check_dict(parameter, given, what):
+    """Return a dict by name, empty for None; refuse anything else."""
+    if given is not None and not isinstance(given, Mapping):
+        shown = " ".join(str(given).split())[:80]
+        raise ValueError(f"{parameter}={shown} is no dict: give name -> {what}.")
+    return given or {}
 
 
 def check_length(name, values, n, what, hint=""):

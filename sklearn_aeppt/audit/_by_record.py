@@ -1,12 +1,10 @@
 """What an audit is given for each record: values of the members and of the non-members, by name."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._text import as_text
-from sklearn_aeppt.attacks._fit_params import CONSTANT, FitParams, check_length
+from sklearn_aeppt.attacks._fit_params import CONSTANT, FitParams, check_dict, check_length
 
 SIDES = "(values of the members, values of the non-members)"
 BUILT_IN = ("class", "answer")  # groups that every report has
@@ -14,7 +12,7 @@ BUILT_IN = ("class", "answer")  # groups that every report has
 
 def join_slices(slices, sizes):
     """Return name -> group of each record, members first."""
-    for name in _named("slices", slices):
+    for name in check_dict("slices", slices, SIDES):
         if as_text(name) in BUILT_IN:
             raise ValueError(
                 f"slices[{name!r}] has the name of a group that every report has "
@@ -26,18 +24,13 @@ def join_slices(slices, sizes):
 def join_fit_params(fit_params, record_params, sizes):
     """Return as `FitParams` what the target's ``fit`` was given, members first."""
     by_record = _join("record_params", record_params, sizes, CONSTANT)
-    return FitParams(dict(fit_params or {}), by_record).checked()
-
-
-def _named(parameter, given):
-    if given is not None and not isinstance(given, Mapping):
-        raise ValueError(f"{parameter}={str(given)[:80]!r} is no dict: give name -> {SIDES}.")
-    return given or {}
+    constant = check_dict("fit_params", fit_params, "value, the same for all models")
+    return FitParams(dict(constant), by_record).checked()
 
 
 def _join(parameter, given, sizes, hint=""):
     joined = {}
-    for name, sides in _named(parameter, given).items():
+    for name, sides in check_dict(parameter, given, SIDES).items():
         shown = f"{parameter}[{name!r}]"
         if not isinstance(sides, (tuple, list, np.ndarray)) or len(sides) != 2:
             raise ValueError(
