@@ -54,10 +54,15 @@ def with_classes(target: Any, classes: ArrayLike | None) -> Any:
             + ("knows its own classes_: leave classes out." if hasattr(target, "predict_proba")
                else "is none: give a function of the records, or a fitted classifier.")
         )  # fmt: skip
+    return FunctionTarget(target, check_classes(classes))
+
+
+def check_classes(classes: ArrayLike) -> np.ndarray:
+    """Return class labels as an array, or refuse what names a column twice."""
     labels = np.asarray(classes)
-    if labels.ndim != 1 or len(np.unique(labels)) < max(len(labels), 1):
+    if labels.ndim != 1 or len(set(labels.tolist())) < max(len(labels), 1):
         raise ValueError(
             f"classes={classes!r} must be a one-dimensional list of different labels, one for "
             "each column of the confidences, in their order."
         )
-    return FunctionTarget(target, labels)
+    return labels

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 
 from sklearn_aeppt._containers import column_names
+from sklearn_aeppt._function_target import check_classes
 
 
 class PrecomputedClassifier(ClassifierMixin, BaseEstimator):
@@ -23,7 +24,7 @@ class PrecomputedClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     classes : array-like of shape (K,)
-        Class labels, in the order of the columns of confidences.
+        Class labels, all different, in the order of the columns of confidences.
 
     Attributes
     ----------
@@ -57,7 +58,7 @@ class PrecomputedClassifier(ClassifierMixin, BaseEstimator):
     @property
     def classes_(self) -> np.ndarray:
         """The class labels, ndarray of shape (K,)."""
-        return np.asarray(self.classes)
+        return check_classes(self.classes)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Do nothing: there is nothing to fit.

@@ -132,7 +132,7 @@ def _float_kinds(X):
 
 def _as_float32(X, columns):
     """Return a table with the numbers in the marked columns as float32."""
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite there, too
+    with np.errstate(over="ignore", under="ignore"):  # as wherever the other side was stored
         if not hasattr(X, "iloc"):
             X = X if sparse.issparse(X) else as_array(X)
             return X.astype(np.float32) if X.dtype.kind in "biuf" else X

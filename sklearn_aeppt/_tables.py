@@ -206,9 +206,9 @@ def name_classes(columns, *labels):
     kind = type(next(iter(values.values())))
     classes = []
     for column, name in zip(columns, names):
-        if name not in values and kind is not str:
+        if name not in values and not issubclass(kind, str):
             try:
-                values[name] = kind(name)
+                values[name] = _read_as(kind, name)
             except ValueError:
                 hint = _index_hint([column])
                 raise ValueError(
@@ -222,6 +222,15 @@ def name_classes(columns, *labels):
             )
         classes.append(values.get(name, name))
     return classes
+
+
+def _read_as(kind, text):
+    """Return a label of a type out of its text."""
+    if issubclass(kind, (bool, np.bool_)):  # bool("False") is true
+        if text not in ("False", "True"):
+            raise ValueError(f"{text!r} is neither False nor True.")
+        return kind(text == "True")
+    return kind(text)
 
 
 def _shared_prefix(names):

@@ -376,12 +376,31 @@ def test_several_targets_side_by_side(sides, tmp_path, quick_substitute):
     assert "undefended: The confidences leak" in str(comparison)
 
 
+def test_the_order_of_classes_is_no_perturbation(sides):
+    model, *records = sides
+    reordered = PrecomputedClassifier(model.classes_[::-1])
+    reordered.predict_proba = lambda X: model.predict_proba(X)[:, ::-1]
+    both = audit({"a": model, "b": reordered}, *records, [GapAttack()], random_state=0)
+    assert both.size == {"a": 0, "b": 0}
+    fewer = PrecomputedClassifier(model.classes_[:-1])
+    for other in (fewer, PrecomputedClassifier([*model.classes_[:-1], 99])):
+        with pytest.raises(ValueError, match="Targets 'a' and 'b' have different classes"):
+            audit({"a": model, "b": other}, *records, [GapAttack()], random_state=0)
+    with pytest.raises(ValueError, match=r"target={} holds nothing to audit"):
+        audit({}, *records)
+
+
 def test_bad_input_names_the_mend(sides):
     model, X, y, X_non, y_non = sides
     with pytest.raises(ValueError, match="y_mem has 3 labels for 300 records"):
         audit(model, X, y[:3], X_non, y_non)
     with pytest.raises(ValueError, match="attacks='all' is not a suite: choose from quick"):
         audit(model, X, y, X_non, y_non, "all")
+    for attacks in (None, GapAttack()):
+        with pytest.raises(
+            ValueError, match=r"attacks=.* is neither the name of a suite nor .* a list"
+        ):
+            audit(model, X, y, X_non, y_non, attacks)
     with pytest.raises(ValueError, match="holds labels that the target"):
         audit(model, X, y, X_non, y_non + 50)
     with pytest.warns(UserWarning, match="10 of 310 non-members equal a member"):

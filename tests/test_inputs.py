@@ -492,6 +492,28 @@ def test_a_record_of_weight_zero_is_no_member():
     np.testing.assert_array_equal(asked[0][1], X[~member | (weight == 0)])
 
 
+@pytest.mark.parametrize("name", ["sample_weight", "clf__sample_weight"])
+def test_a_member_of_weight_zero_is_not_audited_as_one(name):
+    weight = np.where(np.arange(240) % 3 == 0, 0.0, 1.0)
+    params, gap = {name: (weight[M], weight[N])}, [ThresholdAttack()]
+    group, twice_y = np.arange(240) % 3, np.r_[y[M], y[N][:60], y[M][:60]]
+    twice = np.r_[X[M], X[N][:60], X[M][:60]]  # 20 of the last equal a member of weight zero
+    match = "40 of 120 members have weight zero and trained nothing"
+    with pytest.warns(UserWarning, match=match):
+        report = quick(fitted, attacks=gap, record_params=params, fitted_on=X,
+                       slices={"group": (group[M], group[N])})  # fmt: skip
+    with pytest.warns(UserWarning, match=match), pytest.warns(match="40 of 120 non-members equal"):
+        again = quick(fitted, twice, twice_y, attacks=gap, record_params=params)
+    assert (report.n_members, report.n_non_members, report.n_fitted_on) == (80, 120, 80)
+    assert (again.n_members, again.n_non_members) == (80, 80)
+    assert all(weight[i] for i in report.at_risk)
+    rows = np.flatnonzero(weight[M])
+    plain = audit(fitted, X[rows], y[rows], X[N], y[N], gap, random_state=0)
+    assert plain.results == report.results
+    assert rows[plain.at_risk].tolist() == report.at_risk
+    assert report.slices["group"]["n_members"].tolist()[-2:] == [40, 40]
+
+
 @pytest.mark.parametrize(
     "model",
     [
@@ -745,8 +767,15 @@ def test_what_is_not_of_both_sides_is_refused_by_name(parameter):
     ):
         with pytest.raises(ValueError, match=match):
             quick(fitted, attacks=[Fails()], **{parameter: {"of y": sides}})
-    with pytest.raises(ValueError, match=rf"{parameter}='.*' is no dict: give name -> \(values of"):
+    with pytest.raises(ValueError, match=rf"{parameter}=.* is no dict: give name -> \(values of"):
         quick(fitted, **{parameter: (y[M], y[N])})
+
+
+def test_parameters_by_name_are_given_in_a_dict():
+    with pytest.raises(ValueError, match=r"record_params=.* is no dict: give name -> values, one"):
+        query(fitted, X, y, record_params=np.ones(240))
+    with pytest.raises(ValueError, match=r"fit_params=.* is no dict: give name -> value, the same"):
+        quick(fitted, fit_params=["sample_weight"])
 
 
 @pytest.mark.parametrize("name", ["class", "answer"])

@@ -109,6 +109,13 @@ def test_perturbation_size_errors():
         perturbation_size([[0, 1]], [[0, 0, 1]])
     with pytest.raises(ValueError, match="'ord' parameter"):
         perturbation_size([[0, 1]], [[0, 1]], ord=3)
+    p = np.array([[0.2, 0.8]])
+    with pytest.raises(ValueError, match=r"p contains 80, but .*: divide percentages by 100"):
+        perturbation_size(100 * p, p)
+    with pytest.raises(ValueError, match=r"q contains -0\.8, but confidences are not negative"):
+        perturbation_size(p, -p)
+    with pytest.raises(ValueError, match="q contains NaN or infinity"):
+        perturbation_size(p, np.nan * p)
 
 
 def test_calibration_error_by_hand():

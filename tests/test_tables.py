@@ -170,6 +170,23 @@ def test_a_class_that_no_record_has_keeps_its_column():
     assert name_classes(["u", "v"], np.array(["u"]), np.array(["u"])) == ["u", "v"]
     with pytest.raises(ValueError, match="'total' is not named after a class"):
         name_classes(["0", "1", "total"], np.array([0, 1]), np.array([1]))
+    for kind in (np.array, list):
+        classes = name_classes(["False", "True"], kind([True]), kind([True]))
+        assert classes == [False, True] and not classes[0]
+    with pytest.raises(ValueError, match="'no' is not named after a class"):
+        name_classes(["no", "True"], np.array([True]), np.array([True]))
+    with pytest.raises(ValueError, match="'Unnamed: 0' is not named after a class"):
+        name_classes(["u", "Unnamed: 0"], np.array(["u"]), np.array(["u"]))
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 1], ["a", "b", "a"], [[0], [1]], []])
+def test_classes_that_name_a_column_twice_are_refused(classes):
+    model, match = PrecomputedClassifier(classes), "must be a one-dimensional list of different"
+    for ask in (model.predict, model.predict_proba, lambda X: model.classes_):
+        with pytest.raises(ValueError, match=match):
+            ask(np.ones((4, len(classes))))
+    with pytest.raises(ValueError, match=match):
+        audit(model, X[A], y[A], X[B], y[B])
 
 
 # ---- records with a model

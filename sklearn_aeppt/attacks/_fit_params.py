@@ -1,5 +1,6 @@
 """Shadow models learn what the target learned: `fit` with the target's parameters and weights."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -30,13 +31,22 @@ class FitParams(NamedTuple):
         for name in self.constant:
             if name in self.by_record:
                 raise ValueError(f"fit_params and record_params both hold {name!r}: leave one out.")
-            if name.rpartition("__")[2] == "sample_weight":
+            if _is_weight(name):
                 raise ValueError(
                     f"fit_params[{name!r}] has one value for each record, and every shadow model "
                     f"is trained on other records: give it as record_params={{{name!r}: ...}} to "
                     "query or audit."
                 )
         return self
+
+    def train(self, n):
+        """Return which of n records train a model: those without weights, or any but zero."""
+        weights = [values != 0 for name, values in self.by_record.items() if _is_weight(name)]
+        return np.any(weights, axis=0) if weights else np.ones(n, dtype=bool)
+
+    def of(self, rows):
+        """Return those of some of the records."""
+        return self._replace(by_record={name: v[rows] for name, v in self.by_record.items()})
 
     def joined(self, other):
         """Return those of two tables of records as those of one."""
@@ -51,11 +61,24 @@ class FitParams(NamedTuple):
         return self._replace(by_record=joined)
 
 
+def _is_weight(name):
+    return name.rpartition("__")[2] == "sample_weight"
+
+
 def view_params(record_params, n):
     """Return the keys and arrays that a view of n records holds of `record_params`."""
-    for name, values in (record_params or {}).items():
+    given = check_dict("record_params", record_params, "values, one for each record")
+    for name, values in given.items():
         check_length(f"record_params[{name!r}]", values, n, "records", CONSTANT)
-    return {PREFIX + name: np.asarray(values) for name, values in (record_params or {}).items()}
+    return {PREFIX + name: np.asarray(values) for name, values in given.items()}
+
+
+def check_dict(parameter, given, what):
+    """Return a dict by name, empty for None; refuse anything else."""
+    if given is not None and not isinstance(given, Mapping):
+        shown = " ".join(str(given).split())[:80]
+        raise ValueError(f"{parameter}={shown} is no dict: give name -> {what}.")
+    return given or {}
 
 
 def check_length(name, values, n, what, hint=""):

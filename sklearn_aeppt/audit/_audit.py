@@ -22,10 +22,11 @@ from sklearn.utils.validation import (
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
+from sklearn_aeppt._containers import computed
 from sklearn_aeppt._function_target import FunctionTarget, with_classes
-from sklearn_aeppt._members import check_two_sets
+from sklearn_aeppt._members import check_two_sets, find_labels
 from sklearn_aeppt._precomputed import takes_confidences
-from sklearn_aeppt._records import are_among, join_records
+from sklearn_aeppt._records import RecordRows, are_among, join_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.audit._by_record import join_fit_params, join_slices
@@ -181,7 +182,7 @@ def audit(
         The same for what has one value for each record: name -> (values of the members, values of
         the non-members), such as ``{"sample_weight": (weight_mem, weight_non)}``. The weight of a
         non-member is the one that it would have had. Models get the values of the records that
-        train them.
+        train them. Members of weight zero trained nothing; they are left out.
     fitted_on : records, default=None
         The records that ``fit`` of the defense was given as members. The report then says how many
         of the audited members are among them; None leaves that unchecked. A fitted defense does
@@ -197,16 +198,18 @@ def audit(
     ------
     ValueError
         If sides are empty, differ in columns, or hold labels that the target does not know; if
-        the target's confidences are not probability vectors, one column for each class; if no
-        attack can be run; if `fitted_on` has other columns, or is given with confidences in the
-        place of records.
+        the target's confidences are not probability vectors, one column for each class; if several
+        targets differ in their classes; if no attack can be run; if `slices` or `record_params` do
+        not hold one value for each record of either side; if `fitted_on` has other columns, or is
+        given with confidences in the place of records.
     TypeError
         If the target has no ``predict_proba``, or has its own classes and is given `classes`.
 
     Warns
     -----
     UserWarning
-        If records stand on both sides; they are left out of the non-members. If the target refuses
+        If records stand on both sides; they are left out of the non-members. If members have
+        weight zero; they are left out. If the target refuses
         some variants of the records; it is not asked about those.
 
     See Also
@@ -235,11 +238,15 @@ def audit(
     check_ready(target)
     # equal confidences are no equal records
     equal_count = not takes_confidences(target)
-    X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count)
-    n_fitted_on = None if fitted_on is None else _count_fitted(X_mem, fitted_on, equal_count)
     sizes = _num_samples(X_mem), _num_samples(X_non)
-    given = join_slices(slices, sizes, kept)
-    params = join_fit_params(fit_params, record_params, sizes, kept)
+    groups = join_slices(slices, sizes)
+    params = join_fit_params(fit_params, record_params, sizes)
+    trained = params.train(sum(sizes))[: sizes[0]]
+    X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count, trained)
+    params = params.of(kept)
+    n_fitted_on = (
+        None if fitted_on is None else _count_fitted(X_mem, fitted_on, equal_count, trained)
+    )
     rng = check_random_state(random_state)
     split, ask, seed = (int(rng.randint(2**31 - 1)) for _ in range(3))
     found = contenders(attacks, seed, target=target, X=X)
@@ -283,7 +290,8 @@ def audit(
         if isinstance(canaries, str):
             found.append(Contender("mislabeled canaries", not_run=canaries))
             canaries = None
-    groups = {"class": y, "answer": np.where(right, "right", "wrong"), **given}
+    groups = {key: values[kept] for key, values in groups.items()}
+    groups = {"class": y, "answer": np.where(right, "right", "wrong"), **groups}
     not_run = [{"attack": c.name, "not_run": c.not_run} for c in found if c.not_run]
     return AuditReport(
         name=as_text(_name_of(target) if name is None else name),
@@ -297,7 +305,7 @@ def audit(
         defended=defended,
         slices={key: per_class_report(v, is_member, said) for key, v in groups.items()},
         canaries=canaries,
-        at_risk=[int(i) for i in at_risk],
+        at_risk=kept[at_risk].tolist(),
         n_fitted_on=n_fitted_on,
         excess_at_least=greatest_excess_at_least(
             is_member, [done[i][0] for i in judged], right, CONFIDENCE
@@ -313,6 +321,7 @@ def _compare(
     targets, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state, fitted_on, **options
 ):
     """Audit several targets with the same splits and seeds."""
+    columns = _find_columns(targets)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     reports, size, first = {}, {}, None
     for name, target in targets.items():
@@ -330,12 +339,38 @@ def _compare(
             **options,
         )
         shown = np.concatenate([ask_as_attacker(target, X) for X in (X_mem, X_non)])
+        shown = shown[:, columns[name]]
         first = shown if first is None else first
         size[name] = float(perturbation_size(first, shown))
     return AuditComparison(reports, size)
 
 
-def _join(X_mem, y_mem, X_non, y_non, equal_count):
+def _find_columns(targets):
+    """Return where each target's confidences have the classes of the first, name -> places."""
+    if not targets:
+        raise ValueError(
+            "target={} holds nothing to audit: give fitted classifiers by name, as in "
+            '{"undefended": model, "defended": defense}.'
+        )
+    columns, first = {}, next(iter(targets))
+    for name, target in targets.items():
+        check_ready(target)
+        wanted, classes = np.asarray(targets[first].classes_), np.asarray(target.classes_)
+        columns[name] = find_labels(classes, wanted)
+        if len(classes) != len(wanted) or (columns[name] < 0).any():
+            raise ValueError(
+                f"Targets {first!r} and {name!r} have different classes, "
+                f"{str(wanted.tolist())[:80]} and {str(classes.tolist())[:80]}: audit them one by "
+                "one, or give models of the same classes."
+            )
+    return columns
+
+
+def _join(X_mem, y_mem, X_non, y_non, equal_count, trained):
+    """Return (records, labels, which are members, rows kept) of both sides, members first.
+
+    Left out are members that trained nothing, and non-members that equal one of the others.
+    """
     check_two_sets(X_mem, X_non)
     sides = []
     for side, X, y in (("mem", X_mem, y_mem), ("non", X_non, y_non)):
@@ -346,31 +381,39 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count):
                 "one for each."
             )
         sides.append(y)
-    X, y = join_records(X_mem, X_non), np.concatenate(sides)
-    is_member = np.arange(len(y)) < len(sides[0])
-    twice = ~is_member
-    twice[~is_member] = equal_count and are_among(X_non, X_mem)
-    if twice.any():
+    if not trained.all():
         warnings.warn(
-            f"{twice.sum()} of {len(sides[1])} non-members equal a member: they are left out.",
+            f"{(~trained).sum()} of {len(trained)} members have weight zero and trained nothing: "
+            "they are left out.",
             stacklevel=3,
         )
-        rows = np.flatnonzero(~twice)
-        X, y, is_member = _safe_indexing(X, rows), y[rows], is_member[rows]
+        X_mem = RecordRows(computed(X_mem), np.flatnonzero(trained)).take()
+    equal = np.zeros(len(sides[1]), dtype=bool)
+    if equal_count and trained.any():
+        equal = are_among(X_non, X_mem)
+    X = join_records(X_mem, X_non)
+    if equal.any():
+        warnings.warn(
+            f"{equal.sum()} of {len(equal)} non-members equal a member: they are left out.",
+            stacklevel=3,
+        )
+        X = _safe_indexing(X, np.flatnonzero(np.r_[trained[trained], ~equal]))
+    kept = np.flatnonzero(np.r_[trained, ~equal])
+    y, is_member = np.concatenate(sides)[kept], kept < len(trained)
     for side, n in (("X_mem", is_member.sum()), ("X_non", (~is_member).sum())):
         if n < 4:
             raise ValueError(f"{side} has {n} record(s) left: an audit needs 4 on each side.")
-    return X, y, is_member, ~twice
+    return X, y, is_member, kept
 
 
-def _count_fitted(X_mem, fitted_on, have_records):
-    """Return how many of the members are among the records that the defense was fitted on."""
+def _count_fitted(X_mem, fitted_on, have_records, trained):
+    """Return how many of the members that trained are among the records that fit the defense."""
     if not have_records:
         raise ValueError(
             "fitted_on names records, and only their confidences are given: leave it out."
         )
     check_two_sets(X_mem, fitted_on, ("X_mem", "fitted_on"))
-    return int(are_among(X_mem, fitted_on).sum())
+    return int(are_among(X_mem, fitted_on)[trained].sum())
 
 
 def _make_ready(found, views, template, failure, fit_params):

@@ -1,43 +1,36 @@
 """What an audit is given for each record: values of the members and of the non-members, by name."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from sklearn_aeppt._groups import join_labels
 from sklearn_aeppt._text import as_text
-from sklearn_aeppt.attacks._fit_params import CONSTANT, FitParams, check_length
+from sklearn_aeppt.attacks._fit_params import CONSTANT, FitParams, check_dict, check_length
 
 SIDES = "(values of the members, values of the non-members)"
 BUILT_IN = ("class", "answer")  # groups that every report has
 
 
-def join_slices(slices, sizes, kept):
-    """Return name -> group of each record that is kept, of members and non-members together."""
-    for name in _named("slices", slices):
+def join_slices(slices, sizes):
+    """Return name -> group of each record, members first."""
+    for name in check_dict("slices", slices, SIDES):
         if as_text(name) in BUILT_IN:
             raise ValueError(
                 f"slices[{name!r}] has the name of a group that every report has "
                 f"({', '.join(BUILT_IN)}): give it another name."
             )
-    return _join("slices", slices, sizes, kept)
+    return _join("slices", slices, sizes)
 
 
-def join_fit_params(fit_params, record_params, sizes, kept):
-    """Return as `FitParams` what the target's ``fit`` was given, for the records of an audit."""
-    by_record = _join("record_params", record_params, sizes, kept, CONSTANT)
-    return FitParams(dict(fit_params or {}), by_record).checked()
+def join_fit_params(fit_params, record_params, sizes):
+    """Return as `FitParams` what the target's ``fit`` was given, members first."""
+    by_record = _join("record_params", record_params, sizes, CONSTANT)
+    constant = check_dict("fit_params", fit_params, "value, the same for all models")
+    return FitParams(dict(constant), by_record).checked()
 
 
-def _named(parameter, given):
-    if given is not None and not isinstance(given, Mapping):
-        raise ValueError(f"{parameter}={str(given)[:80]!r} is no dict: give name -> {SIDES}.")
-    return given or {}
-
-
-def _join(parameter, given, sizes, kept, hint=""):
+def _join(parameter, given, sizes, hint=""):
     joined = {}
-    for name, sides in _named(parameter, given).items():
+    for name, sides in check_dict(parameter, given, SIDES).items():
         shown = f"{parameter}[{name!r}]"
         if not isinstance(sides, (tuple, list, np.ndarray)) or len(sides) != 2:
             raise ValueError(
@@ -46,5 +39,5 @@ def _join(parameter, given, sizes, kept, hint=""):
             )
         for values, n, what in zip(sides, sizes, ("members", "non-members")):
             check_length(shown, values, n, what, hint)
-        joined[name] = join_labels(*sides)[kept]
+        joined[name] = join_labels(*sides)
     return joined

@@ -1,5 +1,6 @@
 """Which attacks an audit runs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -141,6 +142,11 @@ def contenders(attacks, seed, *, target, X):
                 "list."
             )
         return SUITES[attacks](seed, target=target, X=X)
+    if not isinstance(attacks, Iterable):
+        raise ValueError(
+            f"attacks={attacks!r} is neither the name of a suite nor several attacks: choose from "
+            f"{', '.join(SUITES)}, or give a list, as in attacks=[GapAttack()]."
+        )
     named = attacks.items() if isinstance(attacks, dict) else [(str(a), a) for a in attacks]
     if not named:
         raise ValueError(f"attacks={attacks!r} is empty: give attacks, or the name of a suite.")

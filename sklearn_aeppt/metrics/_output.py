@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, validate_params
 
 from sklearn_aeppt._simplex import check_proba
@@ -42,8 +42,8 @@ def perturbation_size(
     Raises
     ------
     ValueError
-        If the shapes differ, are not two-dimensional, or hold no records, or if a value is not
-        finite.
+        If the shapes differ, are not two-dimensional, or hold no records, or if a value is no
+        probability (0 to 1).
 
     See Also
     --------
@@ -75,11 +75,21 @@ def perturbation_size(
             f"p has shape {before.shape} and q {after.shape}: both must have the same shape "
             "(n_records, n_classes), with at least one record."
         )
-    assert_all_finite(before, input_name="p")
-    assert_all_finite(after, input_name="q")
+    before, after = _check_range(before, "p"), _check_range(after, "q")
     change = np.subtract(before, after, dtype=np.result_type(before, after, np.float32))
     size = np.linalg.norm(change, ord=ord, axis=1)
     return size if per_record else float(size.mean(dtype=np.float64))
+
+
+def _check_range(proba, name):
+    """Return confidences from 0 to 1; they need not sum to one, as the paper's do not."""
+    proba = check_proba(proba, source=name, sums=False)
+    if proba.max() > 1 + 1e-3:
+        raise ValueError(
+            f"{name} contains {proba.max():.6g}, but confidences are at most 1: divide percentages "
+            "by 100, and unnormalized scores by the sum of their row."
+        )
+    return proba
 
 
 @validate_params(
