@@ -6,6 +6,7 @@ or drawn.
 """
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, column_or_1d
@@ -85,6 +86,8 @@ def _first_of(X):
     """Return what the columns are called and what the first two records hold."""
     if hasattr(X, "__dask_graph__"):  # a plan, which nobody can change
         return None
+    if issparse(X):
+        X = X.tocsr()  # some formats have no rows to take
     return column_names(X), record_bytes(_safe_indexing(X, np.arange(min(2, _num_samples(X)))))
 
 
