@@ -54,6 +54,7 @@ def test_comparisons_run(tmp_path, name):
     assert len(rows) >= 8 and 0.3 < min(accuracies) <= max(accuracies) < 1
 
 
+@pytest.mark.filterwarnings("ignore:k=1 hides nothing of 2 classes:UserWarning")
 def test_hardening_finds_no_row_amiss(tmp_path):
     assert main(["hardening", "--scale", "smoke", "--out", str(tmp_path)]) == 0
     rows = json.loads((tmp_path / "hardening.json").read_text())["tables"]["checks"]
