@@ -431,6 +431,7 @@ def test_auto_changes_next_to_nothing_where_nothing_leaks(overfit):
     assert np.abs(defense.predict_proba(X) - model.predict_proba(X)).sum(axis=1).mean() < 0.01
 
 
+@pytest.mark.slow
 def test_auto_says_so_when_no_step_will_do(aeppt):
     # the label alone tells members here: class 0 is never seen outside
     class Given:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from extras import needs_torch
 from fakes import AnswerKeyedEqualizedClassifier
 from scipy import sparse
 from scipy.stats import norm
@@ -79,6 +80,7 @@ def test_what_labels_give_away_is_not_blamed_on_confidences(sides):
     assert replace(report, results=[*rows, stronger], strongest=stronger).leakage == "confidences"
 
 
+@pytest.mark.slow
 def test_random_membership_is_no_leak():
     """Nobody was trained on: at most one false alarm in 20 at 95 %, corrected for the picking."""
     rng = np.random.default_rng(0)
@@ -93,6 +95,7 @@ def test_random_membership_is_no_leak():
     assert alarms <= 3 and gate == 0
 
 
+@pytest.mark.slow
 def test_standard_suite_of_a_defense_tells_adaptive_attackers_from_others(sides, quick_substitute):
     from sklearn_aeppt import AEPPTClassifier
 
@@ -199,6 +202,7 @@ def small():
     return defense.fit(X[:80], X[80:]), (X[:80], y[:80], X[80:], y[80:])
 
 
+@pytest.mark.slow
 def test_attacks_handed_in_are_prepared_as_those_of_a_suite(small):
     defense, sides = small
     suite = {row["attack"]: row for row in audit(defense, *sides, "full", random_state=0).results}
@@ -479,6 +483,7 @@ def test_audit_command_with_bad_input_says_the_mend_in_one_line(files, capsys, o
     assert error.startswith("sklearn-aeppt: ") and message in error
 
 
+@needs_torch
 def test_protect_takes_every_output_defense():
     from sklearn_aeppt import defenses
     from sklearn_aeppt.__main__ import DEFENSES

@@ -10,6 +10,7 @@ from sklearn_aeppt.__main__ import main
 from sklearn_aeppt.paper import EXPERIMENTS
 
 
+@pytest.mark.slow
 def test_demo_on_a_table_of_ones_own(tmp_path, capsys):
     X, y = load_wine(return_X_y=True, as_frame=True)
     X["kind"] = np.where(X["alcohol"] > 13, "strong", "light")

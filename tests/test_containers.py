@@ -211,6 +211,7 @@ def found(model, sides, y, attacks):
     return repr(figures) + repr([str(warning.message) for warning in warned])
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
 @given(table=tables(), data=st.data())
 def test_hard_the_container_changes_nothing(table, data):

@@ -468,6 +468,7 @@ class Stop(KeyboardInterrupt):
 
 
 # an interrupt that falls into the end of an object's life is swallowed there, and sent again
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_thousand_refits_and_fifty_interrupted_ones_never_answer_with_less_protection():
     model = GaussianNB().fit(X[MEMBER], Y[MEMBER])

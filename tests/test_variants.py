@@ -314,6 +314,7 @@ def test_variants_undo_draws_keyed_by_the_answer(location, cost, n_queries, augm
     assert auc > figure - 0.03
 
 
+@pytest.mark.slow
 def test_deployments_with_different_keys_average_the_map_away(location):
     attack = VariantsAttack(16, random_state=0)
     assert attacked(location, attack, seeds=range(16), cost="l1") > 0.85
@@ -335,7 +336,10 @@ def deployed(location):
 
 
 @pytest.mark.parametrize("cost", ["auto", "l1"])
-@pytest.mark.parametrize(("n_queries", "noise"), [(1, 0), (2, 1e-6), (33, 1e-4), (257, 1e-2)])
+@pytest.mark.parametrize(
+    ("n_queries", "noise"),
+    [(1, 0), (2, 1e-6), (33, 1e-4), pytest.param(257, 1e-2, marks=pytest.mark.slow)],
+)
 def test_variants_tell_no_more_than_their_labels(location, deployed, cost, n_queries, noise):
     """case 15: neither two answers, nor 32, nor 256 variants."""
     _, X, y, members, _, asked, (known, scored) = location
