@@ -31,7 +31,7 @@ from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.audit._by_record import join_fit_params, join_slices
 from sklearn_aeppt.audit._canaries import canary_risk
-from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, greatest_excess_at_least
+from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, strongest_excess_at_least
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._suites import (
     Contender,
@@ -307,8 +307,8 @@ def audit(
         canaries=canaries,
         at_risk=kept[at_risk].tolist(),
         n_fitted_on=n_fitted_on,
-        excess_at_least=greatest_excess_at_least(
-            is_member, [done[i][0] for i in judged], right, CONFIDENCE
+        excess_at_least=strongest_excess_at_least(
+            is_member, [done[i][0] for i in judged], right, halves, CONFIDENCE
         ),
     )
 
