@@ -83,8 +83,9 @@ class AuditReport:
         checked.
     excess_at_least : float, default=-1
         Lower bound at 95 % on the excess of the strongest adaptive attack over the floor, whichever
-        that is; by default nothing is known. It can be above every ``excess_low``: attacks that
-        are certainly weaker than it are left out of the correction.
+        that is; by default nothing is known. On each half of the records it judges the attack that
+        did best on the other half, so that it can be above every ``excess_low``: these are
+        corrected for the number of attacks.
 
     Attributes
     ----------
