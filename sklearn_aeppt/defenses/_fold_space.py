@@ -6,6 +6,8 @@ of trees, the leaves: records that share them are treated alike, whatever the nu
 part is in units of its own near distances.
 """
 
+from contextlib import suppress
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
@@ -57,6 +59,11 @@ class RecordSpace:
                 raise _no_numbers(seen)
             self.encoder_ = _FrameEncoder().fit(seen)
         numbers = self._numbers(X)
+        if 0 in numbers.shape:
+            raise ValueError(
+                f"X holds {numbers.shape[1]} feature(s) (shape={numbers.shape}) while a minimum of "
+                "1 is required."
+            )
         low, high, mean, std, two_valued = _moments(numbers)
         self.low_, self.high_, self.mean_ = low, high, mean
         scale = np.where(two_valued, high - low, std)
@@ -85,10 +92,10 @@ class RecordSpace:
 
 
 def _no_numbers(X):
-    try:
-        np.asarray(X, dtype=np.float64)  # scikit-learn's own message, about values of no such kind
-    except ValueError:
-        pass
+    with suppress(
+        ValueError
+    ):  # a TypeError is scikit-learn's own message, about dicts and the like
+        np.asarray(X, dtype=np.float64)
     return ValueError(
         f"X is a {type(X).__name__} that holds no numbers, so no record is near another: give the "
         "estimator as a Pipeline whose first steps turn the records into numbers, such as "
