@@ -1,27 +1,32 @@
 """The space in which a query's nearest training record is found.
 
-Two parts side by side. The records' own numbers: scaled, and no further out than the training
-records reach, so that a feature moved far away does not move the record far away. And, for models
-of trees, the leaves: records that share them are treated alike, whatever the numbers say. Each
-part is in units of its own near distances.
+The records' own numbers, scaled, and no further out than the training records reach: a feature
+moved far away does not move the record far away. And near for the model, not for the eye: a column
+counts by how much it moves the models' answers. Otherwise an attacker moves what the model ignores
+until another record is the nearest, and the model that has seen this one answers.
 """
 
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
-from sklearn_aeppt._containers import as_pandas
+from sklearn_aeppt._containers import as_kind_of, as_pandas, column_names
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._record_numbers import are_numbers, as_numbers, must_be_numbers, steps_before
 
-N_BUCKETS = 256  # of the sketch of leaves: squared distances within about 9 %
-N_TREES = 300  # whose leaves are looked at
+POWER = 2  # of a column's use in its scale; measured in docs/below_the_floor.md
+N_MOVED = 100  # records on which the use of a column is measured
+MOST_MOVED = 200_000  # records that a model is asked about for that, over all columns
 N_MEASURED = 1000  # records whose near distances give the unit of a space
 DENSE = 2**22  # cells up to which a sparse table is searched as a dense one, which is faster
 TIE = 0.01  # of a near distance: what tells apart records that are equally near
@@ -67,6 +72,7 @@ class RecordSpace:
         low, high, mean, std, two_valued = _moments(numbers)
         self.low_, self.high_, self.mean_ = low, high, mean
         scale = np.where(two_valued, high - low, std)
+        self.two_valued_ = two_valued
         self.per_scale_ = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
         self.is_sparse_ = sparse.issparse(numbers) and np.prod(numbers.shape) > DENSE
         return self
@@ -85,6 +91,38 @@ class RecordSpace:
         within = np.clip(known, low[columns], high[columns])
         places.data = (within * self.per_scale_[columns]).astype(np.float32)
         return places
+
+    def weigh(self, models, X, rng):
+        """Let every column count by how much it moves the answers of some models; return self.
+
+        In some training records, a column of two values takes the other one, any other column
+        that of another record; its use is the mean L1 change of the answers. Columns too many for
+        that, those that an encoder made, and those that are others in every fold (of words) all
+        count alike.
+        """
+        n_columns = len(self.per_scale_)
+        n = min(N_MOVED, MOST_MOVED // n_columns, _num_samples(X))
+        if self.encoder_ is not None or n < 10:
+            return self
+        rows = rng.permutation(_num_samples(X))[:n]
+        order = np.roll(np.arange(n), 1)
+        use = np.zeros(n_columns)
+        for model in models:
+            if not _same_columns(self.steps_, steps_before(model)):
+                return self
+            model, given = unwrapped(model, _safe_indexing(X, rows))
+            ask = partial(_said_of_numbers, model, given)
+            numbers = must_be_numbers(given)
+            numbers = numbers.toarray() if sparse.issparse(numbers) else numbers
+            before = ask(numbers)
+            for i in np.flatnonzero(self.per_scale_):
+                moved = numbers.copy()
+                other = self.low_[i] + self.high_[i] - numbers[:, i]
+                moved[:, i] = other if self.two_valued_[i] else numbers[order, i]
+                use[i] += np.abs(ask(moved) - before).mean()
+        if use.max() > 0:
+            self.per_scale_ = self.per_scale_ * (use / use.max()) ** POWER
+        return self
 
     def _numbers(self, X):
         X = X if self.steps_ is None else self.steps_.transform(X)
@@ -156,67 +194,29 @@ def _moments(numbers):
     return low, high, mean, std, two_valued
 
 
-class LeafSpace:
-    """The leaves that records fall into: a squared distance is the share of trees that part two.
+def _said_of_numbers(model, like, numbers):
+    """Return what a model says of numbers, handed to it in the container that it knows."""
+    if sparse.issparse(like):
+        return model.predict_proba(sparse.csr_array(numbers))
+    names = column_names(like)
+    if names:
+        import pandas as pd
 
-    A sketch of them: every leaf of every tree goes to one of `N_BUCKETS` columns with a sign, both
-    by a hash. In the mean, squared distances are those of one column a leaf.
-    """
-
-    def fit(self, models, rng):
-        """Choose the trees, and the hashes; return self."""
-        self.models_ = models
-        self.factors_ = None
-        self.seed_ = int(rng.randint(2**31 - 1))
-        return self
-
-    def transform(self, X):
-        """Return the sketches, float32 of shape (n, `N_BUCKETS`)."""
-        per_model = max(1, N_TREES // len(self.models_))
-        leaves = np.hstack([leaves_of(model, X)[:, :per_model] for model in self.models_])
-        n, n_trees = leaves.shape
-        draws = np.random.default_rng(self.seed_).integers(
-            2**63, size=(2, n_trees), dtype=np.uint64
-        )
-        with np.errstate(over="ignore"):  # multiplication modulo 2^64 is the hash
-            mixed = (leaves.astype(np.uint64) + draws[1]) * (draws[0] | np.uint64(1))
-            mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-        bucket = (mixed >> np.uint64(56)).astype(np.int64)  # 2^8 of them
-        sign = 1 - 2 * ((mixed >> np.uint64(55)) & np.uint64(1)).astype(np.float32)
-        row = np.repeat(np.arange(n), n_trees)
-        sketch = sparse.csr_array((sign.ravel(), (row, bucket.ravel())), shape=(n, N_BUCKETS))
-        return (sketch.toarray() / np.sqrt(2 * n_trees)).astype(np.float32)
+        numbers = pd.DataFrame(numbers, columns=names)
+    elif getattr(like, "ndim", 2) > 2:
+        numbers = numbers.reshape(like.shape)
+    return model.predict_proba(as_kind_of(like, numbers))
 
 
-def leaves_of(model, X):
-    """Return the leaf that each tree of a fitted model puts each record into, (n, n_trees)."""
-    model, X = unwrapped(model, X)
-    if hasattr(model, "apply"):
-        leaves = model.apply(X)
-    else:
-        table = must_be_numbers(X)
-        leaves = np.stack(
-            [
-                tree.apply(table[:, features])
-                for tree, features in zip(model.estimators_, model.estimators_features_)
-            ],
-            axis=1,
-        )
-    return np.asarray(leaves).reshape(len(leaves), -1).astype(np.int64)
-
-
-def has_leaves(model):
-    """Return whether `leaves_of` can say of a fitted model where it puts records."""
-    while isinstance(model, (FrozenEstimator, Pipeline)):
-        model = model.estimator if isinstance(model, FrozenEstimator) else model[-1]
-    if callable(getattr(model, "apply", None)):
+def _same_columns(first, second):
+    """Return whether two fitted pipelines of steps name the columns that they make alike."""
+    if first is None or first is second:
         return True
-    trees = getattr(model, "estimators_", None)
-    return (
-        hasattr(model, "estimators_features_")
-        and isinstance(trees, list)
-        and all(hasattr(tree, "tree_") for tree in trees)
-    )
+    try:
+        names = [steps.get_feature_names_out() for steps in (first, second)]
+    except (AttributeError, ValueError, NotFittedError):  # steps that know no names
+        return False
+    return np.array_equal(*names)
 
 
 def unwrapped(model, X):
@@ -231,7 +231,7 @@ def unwrapped(model, X):
 
 
 class Neighborhood:
-    """Search for the nearest training records, in several spaces at once.
+    """Search for the nearest training records.
 
     Parameters
     ----------
@@ -252,19 +252,16 @@ class Neighborhood:
         self.search = search
         self.n_neighbors = n_neighbors
 
-    def fit(self, spaces, places, group, rng):
-        """Learn units and distances from the records' places in each space; return self."""
-        self.spaces_ = spaces
-        self.units_ = [near_unit(place) for place in places]
-        joined = self._joined(places)
+    def fit(self, space, place, group, rng):
+        """Learn the places of the training records and their distances; return self."""
+        self.space_ = space
+        n = place.shape[0]
         # equally near records are told apart in the same way in any batch: one is a bit further
-        n = joined.shape[0]
-        apart = (TIE * rng.permutation(n) / n)[:, None].astype(np.float32)
-        stack = _hstack([joined, apart])
+        tie = (TIE * near_distance(place) * rng.permutation(n) / n)[:, None].astype(np.float32)
         search = NearestNeighbors() if self.search is None else clone(self.search)
-        self.search_ = search.fit(stack)
+        self.search_ = search.fit(_hstack([place, tie]))
         k = min(self.n_neighbors + 1, n)
-        distance, index = self.search_.kneighbors(_hstack([joined, 0 * apart]), n_neighbors=k)
+        distance, index = self._search(place, k)
         other = group[index] != group[:, None]
         first = other.argmax(axis=1)
         first[~other.any(axis=1)] = k - 1  # all of them copies: further away than the last
@@ -273,13 +270,13 @@ class Neighborhood:
 
     def __call__(self, X):
         """Return (distances, rows) of the nearest training records, nearest first."""
-        joined = self._joined([space.transform(X) for space in self.spaces_])
-        query = _hstack([joined, np.zeros((joined.shape[0], 1), np.float32)])
-        k = min(self.n_neighbors, len(self.nearest_other_))
-        return self.search_.kneighbors(query, n_neighbors=k)
+        return self._search(
+            self.space_.transform(X), min(self.n_neighbors, len(self.nearest_other_))
+        )
 
-    def _joined(self, places):
-        return _hstack([place * (1 / unit) for place, unit in zip(places, self.units_)])
+    def _search(self, place, k):
+        query = _hstack([place, np.zeros((place.shape[0], 1), np.float32)])
+        return self.search_.kneighbors(query, n_neighbors=k)
 
 
 def _hstack(parts):
@@ -288,11 +285,11 @@ def _hstack(parts):
     return np.hstack(parts).astype(np.float32, copy=False)
 
 
-def near_unit(place):
+def near_distance(place):
     """Return the median distance from one of some records to the nearest different one."""
     rows = np.random.default_rng(0).permutation(place.shape[0])[:N_MEASURED]
     search = NearestNeighbors(n_neighbors=min(10, place.shape[0])).fit(place)
     distance = search.kneighbors(place[rows])[0]
-    apart = np.where(distance > 1e-6, distance, np.inf).min(axis=1)
+    apart = np.where(distance > 0, distance, np.inf).min(axis=1)
     apart = apart[np.isfinite(apart)]
     return float(np.median(apart)) if len(apart) else 1.0

@@ -49,7 +49,7 @@ from sklearn_aeppt.defenses._fold_models import (
     fit_without,
     unseen_answers,
 )
-from sklearn_aeppt.defenses._fold_space import LeafSpace, Neighborhood, RecordSpace, has_leaves
+from sklearn_aeppt.defenses._fold_space import Neighborhood, RecordSpace
 
 LARGEST = 0.02  # share of the records that a group of near-duplicates may hold
 BLOCK = 1024, 2**24  # records at a time, and numbers that all models say of them
@@ -88,10 +88,10 @@ class OutOfFoldClassifier(
     n_repeats : int >= 1, default=3
         Number of partitions. More make the answers smoother. No effect with ``cv="oob"``.
     neighbors : estimator with ``kneighbors`` or None, default=None
-        The search; a clone is fitted on the records as numbers: scaled, for a Pipeline what its
-        last step is given, for models of trees the leaves beside them. None is scikit-learn's
-        exact `NearestNeighbors`. An approximate index may miss a record's own place, and with
-        it the protection.
+        The search; a clone is fitted on the records as numbers, for a Pipeline what its last step
+        is given: no further out than the training records reach, and scaled by how much a feature
+        moves the models' answers. None is scikit-learn's exact `NearestNeighbors`. An approximate
+        index may miss a record's own place, and with it the protection.
     n_neighbors : int >= 1, default=8
         Number of nearest records that are mixed at most.
     bandwidth : float in [0, 1) or "auto", default="auto"
@@ -287,13 +287,9 @@ class OutOfFoldClassifier(
             models, unseen = self._fit_folds(X, y, group[record], fit_params, rng)
         self.estimators_ = models.models
         self._models, self._unseen = models, unseen[first]
-        spaces, places = [space], [place]
-        trees = self._models_with_leaves(models)
-        if trees:
-            spaces.append(LeafSpace().fit(trees, rng))
-            places.append(spaces[1].transform(_safe_indexing(X, first)))
+        space.weigh(self._some(models), X, rng)
         self._near = Neighborhood(self.neighbors, self.n_neighbors + 1)
-        self._near.fit(spaces, places, group, rng)
+        self._near.fit(space, space.transform(_safe_indexing(X, first)), group, rng)
         self.neighbors_ = self._near.search_
         honest = unseen_answers(models, X, unseen, self.n_jobs)
         self._calibrated = Calibration().fit(honest, np.searchsorted(self.classes_, y))
@@ -374,14 +370,12 @@ class OutOfFoldClassifier(
         )
         return FoldModels(list(shown), self.classes_), np.stack(unseen, axis=1)
 
-    def _models_with_leaves(self, models):
-        """Return the models whose leaves are looked at: one a partition, or the whole ensemble."""
+    def _some(self, models):
+        """Return the models that say what moves their answers: the ensemble, or one a partition."""
         if isinstance(models, BagModels):
-            chosen = [models.ensemble]
-        else:
-            starts = [int(fold.max()) + 1 for fold in self.fold_]
-            chosen = [models.models[i] for i in np.cumsum([0, *starts[:-1]])[:3]]
-        return chosen if all(has_leaves(model) for model in chosen) else []
+            return [models.ensemble]
+        starts = np.cumsum([0, *(len(np.unique(fold)) for fold in self.fold_[:-1])])
+        return [models.models[i] for i in starts[:3]]
 
     def _routed(self, fit_params):
         """Return the parameters of the estimator's ``fit``."""
