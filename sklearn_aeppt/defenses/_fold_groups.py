@@ -1,5 +1,7 @@
 """Which records stay together, and the folds that they are dealt into."""
 
+import warnings
+
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
@@ -95,7 +97,10 @@ def _dealt(y, n_folds, rng):
 def _partitions(splitter, X, y, group):
     """Return the folds of each full round of a splitter's test sets."""
     found, fold, k = [], np.full(len(y), -1), 0
-    for _, test in splitter.split(X, y, group):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")  # kept by the caller
+        tests = [test for _, test in splitter.split(X, y, group)]
+    for test in tests:
         if (fold[test] >= 0).any():
             raise ValueError(f"cv={splitter!r} tests a record twice before all of them: {FIX}")
         fold[test] = k

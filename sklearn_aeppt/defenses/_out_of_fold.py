@@ -97,8 +97,8 @@ class OutOfFoldClassifier(
     bandwidth : float in [0, 1) or "auto", default="auto"
         Width of the mix, relative to the squared distance between neighboring training records; 0
         takes the nearest record alone. "auto" tries several on a small copy of the defense, fitted
-        on half of the records and attacked with the help of the others, and takes the one that
-        leaks least.
+        on half of the records and attacked with the help of the others, and takes the
+        smallest that leaks no more than the best of them.
     duplicate_radius : float >= 0 or "auto", default="auto"
         Distance, in the scaled space of the records, up to which two records are near-duplicates
         and stay in one fold; chains of them too. "auto" takes a share of the median distance
