@@ -59,8 +59,8 @@ def choose_bandwidth(classifier, space, X, y, fit_params, rng):
 
 
 def choose(seen, n):
-    """Return the first width whose AUC is within its error of the least, 0.5 if that is less."""
-    error = 0.5 / np.sqrt(n)
+    """Return the first width whose AUC is no clear loss to the least, 0.5 if that is less."""
+    error = 3 * np.sqrt(1 / 3 / n)  # three standard errors, between halves of n records
     least = max(0.5, min(seen.values()))
     return next(width for width, auc in seen.items() if auc <= least + error)
 
