@@ -15,11 +15,13 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
     from sklearn_aeppt._precomputed import PrecomputedClassifier as PrecomputedClassifier
     from sklearn_aeppt.defenses._aeppt import AEPPTClassifier as AEPPTClassifier
     from sklearn_aeppt.defenses._equalized import EqualizedClassifier as EqualizedClassifier
+    from sklearn_aeppt.defenses._out_of_fold import OutOfFoldClassifier as OutOfFoldClassifier
 
 #: Public name -> the module that it comes from.
 MODULES = {
     "AEPPTClassifier": "defenses",
     "EqualizedClassifier": "defenses",
+    "OutOfFoldClassifier": "defenses",
     "PrecomputedClassifier": "_precomputed",
 }
 SUBMODULES = (

@@ -3,11 +3,12 @@
 import pytest
 from extras import torch
 from sklearn.base import is_classifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt import EqualizedClassifier, OutOfFoldClassifier
 from sklearn_aeppt.attacks import (
     CollisionAttack,
     FlipAttack,
@@ -44,6 +45,9 @@ ESTIMATORS = [
     RoundingClassifier(LogisticRegression(), decimals=2),
     TopKClassifier(LogisticRegression(), k=1),
     TemperatureClassifier(LogisticRegression()),
+    OutOfFoldClassifier(LogisticRegression(), cv=3, n_repeats=2),
+    OutOfFoldClassifier(LogisticRegression(), cv=2, n_repeats=1, labels="kept", bandwidth=0.0),
+    OutOfFoldClassifier(RandomForestClassifier(20), cv="oob", bandwidth=0.5),
     ModelStackingClassifier([("a", LogisticRegression()), ("b", DecisionTreeClassifier())]),
     GapAttack(),
     LabelOnlyAttack(n_queries=1),
@@ -117,7 +121,7 @@ def expected_failures(estimator):
     by_record = hasattr(estimator, "hidden_layer_sizes") or isinstance(
         estimator, ModelStackingClassifier
     )
-    if isinstance(estimator, OutputDefense) or by_record:
+    if isinstance(estimator, (OutputDefense, OutOfFoldClassifier)) or by_record:
         for kind in ("dense", "sparse"):
             reason = BATCHES if by_record else WEIGHTS
             expected[f"check_sample_weight_equivalence_on_{kind}_data"] = reason

@@ -55,6 +55,7 @@ from sklearn_aeppt.defenses import (
     DropoutClassifier,
     MemGuardClassifier,
     ModelStackingClassifier,
+    OutOfFoldClassifier,
     OutputDefense,
     RoundingClassifier,
     TemperatureClassifier,
@@ -110,6 +111,12 @@ TRAINED = {
     "ModelStackingClassifier": (
         ModelStackingClassifier([("tree", DecisionTreeClassifier(random_state=0))], random_state=0),
         {"tree__max_depth": 1},
+    ),
+    "OutOfFoldClassifier": (
+        OutOfFoldClassifier(
+            DecisionTreeClassifier(random_state=0), cv=3, bandwidth=0.5, random_state=0
+        ),
+        {"labels": "kept", "bandwidth": 0.0},
     ),
 }
 ATTACKS = {

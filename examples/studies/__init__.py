@@ -18,6 +18,7 @@ STUDIES = {
     "gate": "how often --fail-above fails a model that leaks nothing, and one that leaks",
     "hardening": "load tests: many rows and classes, threads, processes, forks, hours of calls",
     "oracles": "the equalized defense against variants, counts of equal outputs, and several keys",
+    "out_of_fold": "the out-of-fold defense: attackers below the floor, hostile variants, utility",
     "protection": "non-adaptive and retrained attacks on AEPPT",
     "queries": "a thousand queries about a record and its variants",
     "records": "attacks with shadow models (per record) on every defense",

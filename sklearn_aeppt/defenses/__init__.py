@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
     from sklearn_aeppt.defenses._dropout import DropoutClassifier as DropoutClassifier
     from sklearn_aeppt.defenses._equalized import EqualizedClassifier as EqualizedClassifier
     from sklearn_aeppt.defenses._memguard import MemGuardClassifier as MemGuardClassifier
+    from sklearn_aeppt.defenses._out_of_fold import OutOfFoldClassifier as OutOfFoldClassifier
     from sklearn_aeppt.defenses._rounding import RoundingClassifier as RoundingClassifier
     from sklearn_aeppt.defenses._stacking import ModelStackingClassifier as ModelStackingClassifier
     from sklearn_aeppt.defenses._temperature import TemperatureClassifier as TemperatureClassifier
@@ -30,6 +31,7 @@ MODULES = {
     "EqualizedClassifier": "_equalized",
     "MemGuardClassifier": "_memguard",
     "ModelStackingClassifier": "_stacking",
+    "OutOfFoldClassifier": "_out_of_fold",
     "OutputDefense": "_base",
     "RoundingClassifier": "_rounding",
     "TemperatureClassifier": "_temperature",
