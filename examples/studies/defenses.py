@@ -50,6 +50,11 @@ def output_defenses(model, seed):
     }
 
 
+def no_models(net):
+    """Return no classifiers to train in the target's place."""
+    return {}
+
+
 def trained_defenses(net):
     """Return name -> unfitted model, each a change of the training of the network with `net`."""
     seed = net["random_state"]
@@ -111,10 +116,11 @@ def draw(X, y, n, s):
     return X[kept] / max(X.max(), 1), y[kept], (np.arange(2 * n) < n)[kept]
 
 
-def play(name, s, X, y, is_member, net, defenses=output_defenses, trained=True):
+def play(name, s, X, y, is_member, net, defenses=output_defenses, trained=trained_defenses):
     """Return the rows of one data set and seed.
 
-    `net` holds the parameters of the target network; None takes the records for answers.
+    `net` holds the parameters of the target network; None takes the records for answers. `trained`
+    returns name -> unfitted classifier that is trained on the members in the target's place.
     """
     rng = np.random.default_rng(s)
     members, other = np.flatnonzero(is_member), rng.permutation(np.flatnonzero(~is_member))
@@ -166,7 +172,7 @@ def play(name, s, X, y, is_member, net, defenses=output_defenses, trained=True):
         defense.perturb(plain["proba"], X[judged])
         seconds = time.perf_counter() - start
         out.append(judge(title, query(defense, X[judged], y[judged]), plain, fixed, pred, seconds))
-    for title, other_model in (trained_defenses(net) if trained else {}).items():
+    for title, other_model in trained(net).items():
         if isinstance(other_model, AdversarialRegularizationClassifier):
             other_model.fit(X[fitted], y[fitted], is_member=is_member[fitted])
         else:

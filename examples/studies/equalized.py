@@ -5,10 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from examples.studies._data import images, key_from, made_up, open_arrays, tables
-from examples.studies.defenses import LONG_ALEXNET, draw, output_defenses, play_all
-from sklearn_aeppt import EqualizedClassifier
+from examples.studies.defenses import (
+    LONG_ALEXNET,
+    draw,
+    no_models,
+    output_defenses,
+    play_all,
+)
+from sklearn_aeppt import EqualizedClassifier, OutOfFoldClassifier
 from sklearn_aeppt.datasets import make_purchase
 from sklearn_aeppt.defenses import OutputDefense
+from sklearn_aeppt.networks import NetworkClassifier
 from sklearn_aeppt.paper._targets import ALEXNET
 
 MEMBERS = {"location30": 1500, "walmart37": 6000}
@@ -58,6 +65,12 @@ def defenses(model, seed):
     }
 
 
+def below_the_floor(net):
+    """Return name -> unfitted defense that trains models of its own: thirty, too many on images."""
+    model = NetworkClassifier(**net)
+    return {"out of fold": OutOfFoldClassifier(model, random_state=net["random_state"])}
+
+
 def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
     """Return a row per defense, data set and seed, by the protocol of `defenses`.
 
@@ -69,7 +82,9 @@ def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
     if scale != "paper":
         X, y = made_up(np.random.default_rng(seed), 400)
         net = {"hidden_layer_sizes": (32,), "lr": 0.01, "max_epochs": 20}
-        return play_all([("made-up", seed, *draw(X, y, 200, seed), net, defenses, False)], memory)
+        return play_all(
+            [("made-up", seed, *draw(X, y, 200, seed), net, defenses, below_the_floor)], memory
+        )
     jobs = []
     pools = {} if data is None else tables(data)
     pictures = None if data is None else images(data)
@@ -86,7 +101,10 @@ def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
         if published is not None:
             sets.append(("published", *published, None))
         sets = [one for one in sets if dataset in (None, one[0])]
-        jobs += [(name, s, *one, defenses, False) for name, *one in sets]
+        jobs += [
+            (name, s, X, y, is_member, net, defenses, no_models if net != {} else below_the_floor)
+            for name, X, y, is_member, net in sets
+        ]
     if not jobs:
         raise ValueError(f"dataset={dataset!r}: no such set here, or not without data=FOLDER.")
     return play_all(jobs, memory)

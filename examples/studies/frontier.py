@@ -3,7 +3,7 @@
 import numpy as np
 
 from examples.studies._data import key_from, made_up, tables
-from examples.studies.defenses import draw, play
+from examples.studies.defenses import draw, no_models, play
 from examples.studies.equalized import defenses
 from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt.displays import TradeoffDisplay
@@ -29,7 +29,7 @@ def run(scale="paper", seed=0, data=None):
     if data is not None:
         X, y = tables(data)["location30"]
     X, y, is_member = draw(X, y, n, seed)
-    rows = play("location30" if data else "made-up", seed, X, y, is_member, net, family, False)
+    rows = play("location30" if data else "made-up", seed, X, y, is_member, net, family, no_models)
     model = NetworkClassifier(**net, random_state=seed).fit(X[is_member], y[is_member])
     limit = EqualizedClassifier(model, cost="l1").fit(X, y, is_member=is_member).frontier()
     floor = rows[0]["label-only floor"]
