@@ -20,7 +20,11 @@ from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
-from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -33,6 +37,7 @@ from sklearn_aeppt import EqualizedClassifier
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks import (
     BitFlips,
+    CollisionAttack,
     GapAttack,
     GaussianNoise,
     GradientBoostingAttack,
@@ -42,6 +47,7 @@ from sklearn_aeppt.attacks import (
     RoundingAttack,
     ShadowAttack,
     ThresholdAttack,
+    VariantsAttack,
     query,
 )
 from sklearn_aeppt.attacks._fit_params import FitParams
@@ -834,3 +840,88 @@ def test_a_function_with_its_classes_is_a_target():
         query(service, X, y, classes=["no", "yes", "other"])
     with pytest.raises(ValueError, match="does not know"):
         query(service, X, y, classes=["No", "Yes"])
+
+
+# ---- labels are those that the target shows
+
+
+class OwnRule(GaussianNB):
+    """Predicts the least likely class."""
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmin(axis=1)]
+
+
+def deciders():
+    two = np.where(y == 2, "yes", "no")
+    threshold = FixedThresholdClassifier(GaussianNB(), threshold=0.2, pos_label="yes")
+    tuned = TunedThresholdClassifierCV(GaussianNB(), scoring=make_scorer(f1_score, pos_label="yes"))
+    return [
+        (threshold.fit(X[M], two[M]), two),
+        (make_pipeline(FunctionTransformer(), tuned).fit(X[M], two[M]), two),
+        (OwnRule().fit(X[M], names[M]), names),
+    ]
+
+
+@pytest.mark.parametrize("model, labels", deciders(), ids=["threshold", "tuned", "own rule"])
+def test_labels_are_those_that_the_target_predicts(model, labels):
+    own = np.searchsorted(model.classes_, model.predict(X))
+    assert (own != model.predict_proba(X).argmax(axis=1)).any()
+    view = query(model, X)
+    np.testing.assert_array_equal(view["label"], own)  # of nobody, the predicted label
+    np.testing.assert_array_equal(view["y"], model.predict(X))
+    step, variant = (
+        (lambda X, rng: X + 0.5),
+        np.searchsorted(model.classes_, model.predict(X + 0.5)),
+    )
+    view = query(model, X, labels, n_queries=3, augment=step)
+    np.testing.assert_array_equal(view["predicted"], own)
+    np.testing.assert_array_equal(view["repeats_predicted"], np.stack([own, variant, variant], 1))
+    twice = query([model, model], X, labels, n_queries=2, augment=step)
+    np.testing.assert_array_equal(
+        twice["repeats_predicted"], np.stack([own, own, variant, variant], 1)
+    )
+    np.testing.assert_array_equal(twice[5:9]["predicted"], own[5:9])
+
+    right = model.predict(X) == labels
+    np.testing.assert_array_equal(GapAttack().fit(view, member).predict(view), right)
+    report = quick(model, labels=labels, attacks=[GapAttack(), LabelOnlyAttack(n_queries=1)])
+    gap = (right[M].mean() - right[N].mean()) / 2
+    assert report.floor == pytest.approx(0.5 + gap)
+    assert report.results[0]["excess"] == pytest.approx(0, abs=1e-12)
+    assert report.train_accuracy == right[M].mean()
+
+
+def test_attacks_on_labels_of_variants_are_shown_the_predicted_ones():
+    # the argmax is always wrong, and the labels tell all: those of members are right
+    class Knows(GaussianNB):
+        def predict(self, X):
+            known = (X[:, None] == Z[None, M]).all(axis=2).any(axis=1)
+            return self.classes_[np.where(known, right, (right + 1) % 3)[: len(X)]]
+
+        def predict_proba(self, X):
+            return np.eye(3)[np.resize((right + 2) % 3, len(X))]
+
+    Z, right = X.copy(), y
+    model = Knows().fit(Z[M], y[M])
+    view = query(model, Z, y, n_queries=3)
+    for attack in (LabelOnlyAttack(3), VariantsAttack(3, labels_only=True, random_state=0)):
+        assert attack.fit(view, member).score(view, member) == 1
+    assert GradientBoostingAttack(random_state=0).fit(view, member).score(view, member) == 1
+    assert CollisionAttack(random_state=0).fit(view, member).score(view, member) > 0.9
+    with pytest.raises(ValueError, match=r"X\['predicted'\] must be 240 class indices"):
+        GapAttack().fit({"proba": view["proba"], "predicted": np.full(240, 3)}, member)
+
+
+def test_where_the_label_is_the_argmax_nothing_is_asked_twice():
+    asked = []
+
+    class Counts(GaussianNB):
+        def predict(self, X):
+            asked.append(len(X))
+            return super().predict(X)
+
+    view = query(Counts().fit(X[M], y[M]), X, y, n_queries=4)
+    assert asked == [240]
+    assert "predicted" not in view and "repeats_predicted" not in view
+    assert "predicted" not in query(Own().fit(X[M], names[M]), X, names)

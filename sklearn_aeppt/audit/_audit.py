@@ -21,7 +21,7 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
-from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
+from sklearn_aeppt._ask import ask_as_attacker, check_ready
 from sklearn_aeppt._containers import computed
 from sklearn_aeppt._function_target import FunctionTarget, with_classes
 from sklearn_aeppt._members import check_two_sets, find_labels
@@ -29,6 +29,7 @@ from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._records import RecordRows, are_among, join_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
+from sklearn_aeppt.attacks import read_predicted
 from sklearn_aeppt.audit._by_record import join_fit_params, join_slices
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, greatest_excess_at_least
@@ -259,7 +260,7 @@ def audit(
     defended = isinstance(target, OutputDefense)
     views = Views(target, target.estimator_ if defended else None, X, y, found, ask,
                   params.by_record)  # fmt: skip
-    label, proba = views.shown["label"], views.shown["proba"]
+    label = views.shown["label"]
     if template is not None:
         failure = try_template(template, X, y, is_member, params)
     ready = _make_ready(found, views, template, failure, params.constant)
@@ -269,7 +270,7 @@ def audit(
     done = _play_all(ready, views, is_member, halves, memory, n_jobs, verbose)
     ready, done = _without_failed(ready, done)
 
-    predicted = ask_labels(target, X, proba)
+    predicted = read_predicted(views.shown, views.shown["proba"])
     right = predicted == label
     sides = ((label[side], predicted[side]) for side in (is_member, ~is_member))
     floor = label_only_floor(*(values for side in sides for values in side))
