@@ -1,6 +1,7 @@
 """What users bring: each kind is audited right, or refused with an error that names it."""
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from sklearn.ensemble import (
 )
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import (
@@ -33,7 +35,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt import EqualizedClassifier, PrecomputedClassifier
+from sklearn_aeppt._class_columns import class_prefix
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks import (
     BitFlips,
@@ -53,6 +56,7 @@ from sklearn_aeppt.attacks import (
 from sklearn_aeppt.attacks._fit_params import FitParams
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.audit._canaries import canary_risk
+from sklearn_aeppt.audit._suites import shadow_template
 from sklearn_aeppt.defenses import ModelStackingClassifier, RoundingClassifier, TopKClassifier
 
 pd = pytest.importorskip("pandas")
@@ -925,3 +929,179 @@ def test_where_the_label_is_the_argmax_nothing_is_asked_twice():
     assert asked == [240]
     assert "predicted" not in view and "repeats_predicted" not in view
     assert "predicted" not in query(Own().fit(X[M], names[M]), X, names)
+
+
+# ---- confidences in named columns
+
+
+SHUFFLED = ["yes", "no", "perhaps"]
+PROBA = GaussianNB().fit(X[M], names[M]).predict_proba(X)
+
+
+WIDE = pd.DataFrame(PROBA, columns=["no", "perhaps", "yes"])
+
+
+@contextmanager
+def ignored_names():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X has feature names")  # scikit-learn's: fitted without
+        yield
+
+
+def in_polars(frame):
+    return pytest.importorskip("polars").from_pandas(frame)
+
+
+def in_pyarrow(frame):
+    return pytest.importorskip("pyarrow").Table.from_pandas(frame)
+
+
+@pytest.mark.parametrize(
+    "container", [lambda frame: frame, lambda frame: frame.add_prefix("p_"), in_polars, in_pyarrow],
+    ids=["pandas", "prefix", "polars", "pyarrow"],
+)  # fmt: skip
+def test_confidences_go_by_the_names_of_their_columns(container):
+    frame = container(WIDE[SHUFFLED])
+
+    class Client:
+        classes_ = np.array(["no", "perhaps", "yes"])
+
+        def predict_proba(self, X):
+            return frame
+
+    precomputed = PrecomputedClassifier(Client.classes_)
+    defense = RoundingClassifier(precomputed, decimals=2).fit(PROBA[M], PROBA[N])
+    shown = np.float32(PROBA)
+    for view in (
+        query(lambda X: frame, X, names, classes=Client.classes_),
+        query(Client(), X, names),
+        query(precomputed, frame, names),
+    ):
+        np.testing.assert_array_equal(view["proba"], shown)
+    with ignored_names():
+        np.testing.assert_array_equal(defense.predict_proba(frame), defense.predict_proba(PROBA))
+    np.testing.assert_array_equal(defense.perturb(frame), defense.perturb(PROBA))
+
+
+@pytest.mark.parametrize(
+    "columns", [["a", "b", "c"], ["p_no", "q_perhaps", "r_yes"], [1, 2, 3], ["no", "no", "yes"]]
+)
+def test_columns_that_are_not_named_after_classes_are_refused(columns):
+    frame, classes = pd.DataFrame(PROBA, columns=columns), ["no", "perhaps", "yes"]
+    refused = r"columns named .* classes are no, perhaps, yes|Expected unique column names"
+    precomputed = PrecomputedClassifier(classes)
+    defense = RoundingClassifier(precomputed, decimals=2).fit(PROBA[M], PROBA[N])
+    for asks in (
+        lambda: query(lambda X: frame, X, names, classes=classes),
+        lambda: precomputed.predict(frame),
+        lambda: defense.predict_proba(frame),
+        lambda: defense.perturb(frame),
+    ):
+        with ignored_names(), pytest.raises(ValueError, match=refused):
+            asks()
+    frame.columns = range(3)  # nobody named them
+    np.testing.assert_array_equal(precomputed.predict_proba(frame), PROBA)
+    with pytest.raises(ValueError, match="has columns named no, perhaps, yes, id"):
+        precomputed.predict_proba(pd.DataFrame(PROBA, columns=classes).assign(id=0))
+
+
+def test_a_prefix_is_what_stands_before_every_class():
+    assert class_prefix(["p_cat", "p_cow"], ["cat", "cow"]) == "p_"
+    assert class_prefix(["cat", "cow"], ["cat", "cow"]) == ""
+    assert class_prefix(["prob_0", "prob_10", "prob_1"], ["0", "1", "10"]) == "prob_"
+    assert class_prefix(["x_a", "x_x_a"], ["a", "x_a"]) == "x_"
+    for names_, labels in (
+        (["10", "11"], ["0", "1"]),
+        (["-1", "-2"], ["1", "2"]),
+        (["p10", "p11"], ["0", "1"]),
+        (["p_cat", "q_cow"], ["cat", "cow"]),
+        (["p_cat", "p_cow", "id"], ["cat", "cow"]),
+        (["p_cat"], ["cat", "cow"]),
+    ):
+        assert class_prefix(names_, labels) is None
+
+
+@pytest.mark.parametrize(
+    "wrap", [FrozenEstimator, lambda m: make_pipeline(FunctionTransformer(), m)]
+)
+def test_what_takes_confidences_is_asked_through_what_stands_around(wrap):
+    model = wrap(PrecomputedClassifier([0, 1, 2])).fit(PROBA[M], y[M])
+    assert shadow_template(model) is None
+    attacks = [GapAttack(), LabelOnlyAttack(), LiRAAttack(GaussianNB())]
+    rows = quick(model, PROBA, attacks=attacks).results
+    assert [row.get("not_run", "")[:8] for row in rows] == ["", "it queri", "it needs"]
+    defense = EqualizedClassifier(model).fit(PROBA[M], PROBA[N])
+    assert defense._fitted_twin._field is None  # draws are not by the confidences that they hide
+
+
+# ---- messages name the parameter, the value and the mend
+
+
+@pytest.mark.parametrize("n_queries", [0, -1, 2.0, True, None, "3", [2]])
+def test_numbers_of_queries_are_whole_and_positive(n_queries):
+    with pytest.raises(ValueError, match=r"n_queries=.* give a whole number of at least 1"):
+        query(fitted, X, y, n_queries=n_queries)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.eye(3)[y], np.eye(3)[y].tolist(), pd.DataFrame(np.eye(3)[y]), 3, "abc", [[1, 2], [3]]],
+)
+def test_labels_that_are_not_one_for_each_record_are_refused(labels):
+    half = labels[:120] if hasattr(labels, "__len__") else labels
+    message = r"give one class label for each of the \d+ records"
+    with pytest.raises(ValueError, match=f"^y is .*{message}"):
+        query(fitted, X, labels)
+    with pytest.raises(ValueError, match=f"^y_mem is .*{message}"):
+        audit(fitted, X[M], half, X[N], y[N], "quick")
+    with pytest.raises(ValueError, match=f"^y_non is .*{message}"):
+        EqualizedClassifier(fitted).fit(X[M], X[N], y_mem=y[M], y_non=half)
+
+
+def test_labels_in_one_column_are_read():
+    np.testing.assert_array_equal(
+        query(fitted, X, y[:, None])["label"], query(fitted, X, y)["label"]
+    )
+    with pytest.raises(ValueError, match="y has 5 labels for 240 records"):
+        query(fitted, X, y[:5])
+
+
+FRAME = pd.DataFrame(X, columns=list("abcdef"))
+
+
+@pytest.mark.parametrize(
+    "one, other, message",
+    [
+        (FRAME[M], X[N], "pandas.DataFrame and X_non of numpy.ndarray, and only one of them names"),
+        (X[M].tolist(), FRAME[N], "of type list and X_non of pandas.DataFrame"),
+        (FRAME[M], np.c_[X, X][N], r"records of shape \(6,\) and X_non of shape \(12,\)"),
+        (X[M].tolist(), np.c_[X, X][N].tolist(), r"of shape \(6,\) and X_non of shape \(12,\)"),
+        (["a"] * 120, X[N], r"of shape \(\) and X_non of shape \(6,\)"),
+        (sparse.csr_array(X[M]), X[N], "cannot be put into one table: give both sides in the same"),
+        (torch.tensor(X[M]) if torch else sparse.coo_array(X[M]), X[N], "be put into one table"),
+        (None, X[N], "X_mem=None holds no records"),
+        (X[M], 3, "X_non=3 holds no records"),
+    ],
+)
+def test_containers_that_differ_are_refused_by_name(one, other, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        audit(fitted, one, y[M], other, y[N], "quick")
+
+
+@pytest.mark.parametrize(
+    "attacks, message",
+    [
+        (
+            ["quick"],
+            "holds 'quick', which is no attack: a suite runs by itself, as in attacks='qui",
+        ),
+        ({"mine": "full"}, "as in attacks='full'"),
+        ([GapAttack(), "gap"], "holds 'gap', which is no attack: give instances"),
+        ([GapAttack], "which is no attack: give instances"),
+        ([None], "holds None, which is no attack"),
+        ([[GapAttack()]], "which is no attack: give instances"),
+    ],
+)
+def test_what_is_no_attack_is_named(attacks, message):
+    with pytest.raises(TypeError, match=message):
+        quick(fitted, attacks=attacks)

@@ -6,7 +6,7 @@ Data flows one way through the library: target -> ``query`` -> attack -> score.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +19,7 @@ from sklearn.utils.validation import _num_samples, check_array, column_or_1d, va
 
 from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
 from sklearn_aeppt._function_target import with_classes
-from sklearn_aeppt._members import find_labels
+from sklearn_aeppt._members import check_labels, find_labels
 from sklearn_aeppt._records import RecordRows
 from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks._fit_params import view_params
@@ -100,7 +100,8 @@ def query(
     Raises
     ------
     ValueError
-        If `y` holds a label that the target does not know, if deployments differ in classes, if
+        If `n_queries` is no whole number of at least 1, if `y` does not hold one label for each
+        record, or holds one that the target does not know, if deployments differ in classes, if
         outputs are not probability vectors, or if `record_params` do not hold one value for each
         record.
     TypeError
@@ -127,7 +128,14 @@ def query(
     >>> view["proba"].shape, view["label"].dtype
     ((150, 3), dtype('int64'))
     """
+    if isinstance(n_queries, bool) or not isinstance(n_queries, Integral) or n_queries < 1:
+        raise ValueError(
+            f"n_queries={n_queries!r}: give a whole number of at least 1; 1 is one query of each "
+            "record itself."
+        )
     targets = check_deployments(with_classes(target, classes))
+    if y is not None:
+        y = check_labels(y, _num_samples(X), "y")
     params = view_params(record_params, _num_samples(X))
     steps = list(augment) if isinstance(augment, Sequence) else [augment]
     answers, said = _ask_often(targets, X, n_queries, steps, check_random_state(random_state))
@@ -135,7 +143,7 @@ def query(
     if said is not None:
         seen["predicted"] = said[:, 0]
     label = read_predicted(seen, seen["proba"]) if y is None else label_index(classes, y)
-    y = np.asarray(classes)[label] if y is None else np.asarray(y)
+    y = np.asarray(classes)[label] if y is None else y
     seen |= {"label": label, "y": y, "X": RecordRows(X), **params}
     if answers.shape[1] == 1:
         return slice_dict(**seen)

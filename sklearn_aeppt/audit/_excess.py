@@ -108,16 +108,8 @@ def greatest_excess_at_least(
     it needs no correction. Step by step, such attacks are left out and the bound rises. A tenth of
     the error is spent on saying who is weaker.
 
-    Parameters
-    ----------
-    is_member : boolean ndarray of shape (n,)
-        Membership.
-    decisions : sequence of boolean ndarray of shape (n,)
-        Of each attack.
-    labels_say : boolean ndarray of shape (n,)
-        Decision of the label-only attack.
-    confidence : float in (0, 1)
-        Of the bound, however many attacks there are.
+    The parameters are those of `confidence_of_each`; `confidence` is that of the bound, however
+    many attacks there are.
 
     Returns
     -------
