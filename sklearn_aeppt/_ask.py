@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, column_or_1d
 
+from sklearn_aeppt._class_columns import in_class_order
 from sklearn_aeppt._containers import column_names
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._members import find_labels
@@ -62,9 +63,8 @@ def ask(target, X, *, source="target.predict_proba(X)", sums=True, at_once=False
         return np.empty((0, len(target.classes_)))
     before = None if at_once else _first_of(X)
     try:
-        proba = check_proba(
-            target.predict_proba(X), source=source, n_classes=len(target.classes_), sums=sums
-        )
+        proba = in_class_order(target.predict_proba(X), target.classes_, source)
+        proba = check_proba(proba, source=source, n_classes=len(target.classes_), sums=sums)
     except ValueError as error:
         if has_several_outputs(target, X):
             raise several_outputs(target) from error
@@ -86,8 +86,8 @@ def _first_of(X):
     """Return what the columns are called and what the first two records hold."""
     if hasattr(X, "__dask_graph__"):  # a plan, which nobody can change
         return None
-    if issparse(X):
-        X = X.tocsr()  # some formats have no rows to take
+    if issparse(X) and X.format in ("coo", "bsr", "dia"):  # which have no rows to take
+        return [], [part.tobytes() for part in vars(X).values() if isinstance(part, np.ndarray)]
     return column_names(X), record_bytes(_safe_indexing(X, np.arange(min(2, _num_samples(X)))))
 
 

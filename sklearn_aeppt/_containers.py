@@ -10,6 +10,11 @@ def column_names(X):
     return list(getattr(X, "column_names", getattr(X, "columns", [])))
 
 
+def type_name(X):
+    """Return the name of a container with that of its library."""
+    return f"{type(X).__module__.partition('.')[0]}.{type(X).__name__}".removeprefix("builtins.")
+
+
 def as_array(X):
     """Return an ndarray of a table, of a tensor too that is on a GPU or that is being trained."""
     if hasattr(X, "detach"):

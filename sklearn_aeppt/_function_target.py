@@ -27,9 +27,9 @@ class FunctionTarget:
     def __repr__(self) -> str:
         return getattr(self.function, "__name__", type(self.function).__name__)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any) -> Any:
         """Return what the function says of records."""
-        return np.asarray(self.function(X))
+        return self.function(X)
 
 
 def with_classes(target: Any, classes: ArrayLike | None) -> Any:

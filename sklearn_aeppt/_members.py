@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _num_samples, column_or_1d
 
-from sklearn_aeppt._containers import column_names
+from sklearn_aeppt._containers import as_native, column_names, type_name
 
 
 @dataclass
@@ -73,15 +73,20 @@ def check_two_sets(X_mem, X_non, names=("X_mem", "X_non")):
     """Return (members, non_members) as `Records` out of two tables of the same columns."""
     one, other = names
     for name, X in ((one, X_mem), (other, X_non)):
-        if _num_samples(X) == 0:
+        if count_records(X, name) == 0:
             raise ValueError(f"{name} is empty, 0 sample(s): the defense is fitted on both sides.")
-    shapes = [np.shape(X)[1:] if hasattr(X, "shape") else None for X in (X_mem, X_non)]
+    shapes = [_shape_of_each(X) for X in (X_mem, X_non)]
     if None not in shapes and shapes[0] != shapes[1]:
         raise ValueError(
             f"{one} has records of shape {shapes[0]} and {other} of shape {shapes[1]}: give both "
             "sides the same columns."
         )
     columns = [column_names(X) for X in (X_mem, X_non)]
+    if bool(columns[0]) != bool(columns[1]):
+        raise ValueError(
+            f"{one} is of type {type_name(X_mem)} and {other} of {type_name(X_non)}, and only one "
+            "of them names its columns: give both sides in the same container."
+        )
     if columns[0] != columns[1]:
         differing = sorted(set(map(str, columns[0])) ^ set(map(str, columns[1])))[:5]
         raise ValueError(
@@ -89,6 +94,40 @@ def check_two_sets(X_mem, X_non, names=("X_mem", "X_non")):
             f"({differing}): give both sides the same columns, as in {other}[{one}.columns]."
         )
     return Records(X_mem), Records(X_non)
+
+
+def count_records(X, name):
+    """Return how many records there are; refuse what is no table, by its name."""
+    try:
+        return _num_samples(X)
+    except TypeError as error:
+        raise TypeError(
+            f"{name}={str(X)[:80]} holds no records: give an array, a frame, a sparse matrix or a "
+            "list of records."
+        ) from error
+
+
+def _shape_of_each(X):
+    """Return the shape of one record, or None where records may differ in it."""
+    X = as_native(X) if isinstance(X, (list, tuple)) else X
+    if hasattr(X, "shape"):
+        return tuple(X.shape[1:])
+    return () if all(isinstance(record, str) for record in X) else None
+
+
+def check_labels(y, n, name):
+    """Return the class labels of `n` records as an array of shape (n,)."""
+    try:
+        labels = column_or_1d(y)
+    except ValueError as error:
+        shape = f"of shape {y.shape}" if hasattr(y, "shape") else f"{str(y)[:80]!r}"
+        raise ValueError(
+            f"{name} is {shape}: give one class label for each of the {n} records, shape ({n},); "
+            "instead of one-hot rows, classes_[y.argmax(axis=1)]."
+        ) from error
+    if len(labels) != n:
+        raise ValueError(f"{name} has {len(labels)} labels for {n} records: give one for each.")
+    return labels
 
 
 def draw_members(y, fraction, rng):

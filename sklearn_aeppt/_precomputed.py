@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 
-from sklearn_aeppt._containers import column_names
+from sklearn_aeppt._class_columns import in_class_order
 from sklearn_aeppt._function_target import check_classes
 
 
@@ -83,19 +83,20 @@ class PrecomputedClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, K)
-            Confidences. Columns of a frame that are named after the classes are taken by name,
-            any others in their order.
+            Confidences. Columns of a frame are taken by name: those of the classes, with one
+            prefix before all or none. Columns without names are in the order of ``classes_``.
 
         Returns
         -------
         proba : ndarray of shape (n, K)
             The confidences, columns in the order of ``classes_``.
+
+        Raises
+        ------
+        ValueError
+            If columns have names, and they are not those of the classes.
         """
-        names = [str(name) for name in column_names(X)]
-        order = [str(label) for label in self.classes_]
-        if names != order and sorted(names) == sorted(order) and len(set(names)) == len(names):
-            return np.asarray(X)[:, [names.index(label) for label in order]]
-        return np.asarray(X)
+        return in_class_order(X, self.classes_, "X")
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the label with the largest confidence.

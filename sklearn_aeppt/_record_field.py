@@ -19,7 +19,7 @@ from scipy.special import ndtr
 from sklearn.neighbors import NearestNeighbors
 
 from sklearn_aeppt._keyed_noise import generator, keyed_seeds, sub_key, uniform_from_seeds
-from sklearn_aeppt._record_numbers import RecordReader
+from sklearn_aeppt._record_numbers import RecordReader, is_plain
 
 #: Share of the near distances between records at which a record's numbers become another's.
 LENGTH = 0.5
@@ -91,8 +91,7 @@ class RecordField:
     @_quiet
     def __call__(self, estimator, X):
         """Return float64 numbers in (0, 1) of each record, shape (n, n_draws)."""
-        plain = type(X) is np.ndarray and X.dtype.kind == "f" and X.ndim == 2
-        in_blocks = plain and self.reader_.is_numeric_  # a pipeline's steps are called once
+        in_blocks = is_plain(X) and self.reader_.is_numeric_  # a pipeline's steps are called once
         numbers, others = (X, None) if in_blocks else self.reader_(estimator, X)
         n = numbers.shape[0] if others is None else len(others)
         d = 1 if numbers is None else max(numbers.shape[1], 1)

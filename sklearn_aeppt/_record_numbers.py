@@ -95,9 +95,14 @@ def must_be_numbers(X):
     return numbers
 
 
+def is_plain(X):
+    """Return whether `X` is a table of floats as it stands."""
+    return type(X) is np.ndarray and X.dtype.kind == "f" and X.ndim == 2
+
+
 def as_numbers(X):
     """Return `X` as a float32 table of shape (n, d), dense or csr; None where it is not numeric."""
-    if type(X) is np.ndarray and X.dtype.kind == "f" and X.ndim == 2:  # one record is in a hurry
+    if is_plain(X):  # one record is in a hurry
         return _float32(X)
     X = as_pandas(X)
     if sparse.issparse(X):

@@ -61,16 +61,25 @@ JOINS: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
+def joined_as(X):
+    """Return what a table is joined as, with others of which the same is returned."""
+    X = X._meta if hasattr(X, "__dask_graph__") else X
+    if sparse.issparse(X):
+        return "sparse"
+    library = type(X).__module__.partition(".")[0]
+    return "pandas" if hasattr(X, "iloc") else library if library in JOINS else "array"
+
+
 def join_records(first, second):
     """Return one table of the rows of two tables of the same kind."""
     first, second = computed(first), computed(second)
-    if sparse.issparse(first):
+    library = joined_as(first)
+    if library == "sparse":
         return sparse.vstack([first, second], format="csr")
-    if hasattr(first, "iloc"):
+    if library == "pandas":
         import pandas as pd
 
         return pd.concat(_with_all_categories(first, second), ignore_index=True)
-    library = type(first).__module__.partition(".")[0]
     if library in JOINS:
         name, options = JOINS[library]
         options = options if hasattr(first, "columns") else {}  # a series of polars takes none

@@ -1,6 +1,7 @@
 """What users bring: each kind is audited right, or refused with an error that names it."""
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -18,9 +19,14 @@ from sklearn.ensemble import (
 )
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
-from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -29,10 +35,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt import EqualizedClassifier, PrecomputedClassifier
+from sklearn_aeppt._class_columns import class_prefix
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks import (
     BitFlips,
+    CollisionAttack,
     GapAttack,
     GaussianNoise,
     GradientBoostingAttack,
@@ -42,11 +50,13 @@ from sklearn_aeppt.attacks import (
     RoundingAttack,
     ShadowAttack,
     ThresholdAttack,
+    VariantsAttack,
     query,
 )
 from sklearn_aeppt.attacks._fit_params import FitParams
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.audit._canaries import canary_risk
+from sklearn_aeppt.audit._suites import shadow_template
 from sklearn_aeppt.defenses import ModelStackingClassifier, RoundingClassifier, TopKClassifier
 
 pd = pytest.importorskip("pandas")
@@ -834,3 +844,264 @@ def test_a_function_with_its_classes_is_a_target():
         query(service, X, y, classes=["no", "yes", "other"])
     with pytest.raises(ValueError, match="does not know"):
         query(service, X, y, classes=["No", "Yes"])
+
+
+# ---- labels are those that the target shows
+
+
+class OwnRule(GaussianNB):
+    """Predicts the least likely class."""
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmin(axis=1)]
+
+
+def deciders():
+    two = np.where(y == 2, "yes", "no")
+    threshold = FixedThresholdClassifier(GaussianNB(), threshold=0.2, pos_label="yes")
+    tuned = TunedThresholdClassifierCV(GaussianNB(), scoring=make_scorer(f1_score, pos_label="yes"))
+    return [
+        (threshold.fit(X[M], two[M]), two),
+        (make_pipeline(FunctionTransformer(), tuned).fit(X[M], two[M]), two),
+        (OwnRule().fit(X[M], names[M]), names),
+    ]
+
+
+@pytest.mark.parametrize("model, labels", deciders(), ids=["threshold", "tuned", "own rule"])
+def test_labels_are_those_that_the_target_predicts(model, labels):
+    own = np.searchsorted(model.classes_, model.predict(X))
+    assert (own != model.predict_proba(X).argmax(axis=1)).any()
+    view = query(model, X)
+    np.testing.assert_array_equal(view["label"], own)  # of nobody, the predicted label
+    np.testing.assert_array_equal(view["y"], model.predict(X))
+    step, variant = (
+        (lambda X, rng: X + 0.5),
+        np.searchsorted(model.classes_, model.predict(X + 0.5)),
+    )
+    view = query(model, X, labels, n_queries=3, augment=step)
+    np.testing.assert_array_equal(view["predicted"], own)
+    np.testing.assert_array_equal(view["repeats_predicted"], np.stack([own, variant, variant], 1))
+    twice = query([model, model], X, labels, n_queries=2, augment=step)
+    np.testing.assert_array_equal(
+        twice["repeats_predicted"], np.stack([own, own, variant, variant], 1)
+    )
+    np.testing.assert_array_equal(twice[5:9]["predicted"], own[5:9])
+
+    right = model.predict(X) == labels
+    np.testing.assert_array_equal(GapAttack().fit(view, member).predict(view), right)
+    report = quick(model, labels=labels, attacks=[GapAttack(), LabelOnlyAttack(n_queries=1)])
+    gap = (right[M].mean() - right[N].mean()) / 2
+    assert report.floor == pytest.approx(0.5 + gap)
+    assert report.results[0]["excess"] == pytest.approx(0, abs=1e-12)
+    assert report.train_accuracy == right[M].mean()
+
+
+def test_attacks_on_labels_of_variants_are_shown_the_predicted_ones():
+    # the argmax is always wrong, and the labels tell all: those of members are right
+    class Knows(GaussianNB):
+        def predict(self, X):
+            known = (X[:, None] == Z[None, M]).all(axis=2).any(axis=1)
+            return self.classes_[np.where(known, right, (right + 1) % 3)[: len(X)]]
+
+        def predict_proba(self, X):
+            return np.eye(3)[np.resize((right + 2) % 3, len(X))]
+
+    Z, right = X.copy(), y
+    model = Knows().fit(Z[M], y[M])
+    view = query(model, Z, y, n_queries=3)
+    for attack in (LabelOnlyAttack(3), VariantsAttack(3, labels_only=True, random_state=0)):
+        assert attack.fit(view, member).score(view, member) == 1
+    assert GradientBoostingAttack(random_state=0).fit(view, member).score(view, member) == 1
+    assert CollisionAttack(random_state=0).fit(view, member).score(view, member) > 0.9
+    with pytest.raises(ValueError, match=r"X\['predicted'\] must be 240 class indices"):
+        GapAttack().fit({"proba": view["proba"], "predicted": np.full(240, 3)}, member)
+
+
+def test_where_the_label_is_the_argmax_nothing_is_asked_twice():
+    asked = []
+
+    class Counts(GaussianNB):
+        def predict(self, X):
+            asked.append(len(X))
+            return super().predict(X)
+
+    view = query(Counts().fit(X[M], y[M]), X, y, n_queries=4)
+    assert asked == [240]
+    assert "predicted" not in view and "repeats_predicted" not in view
+    assert "predicted" not in query(Own().fit(X[M], names[M]), X, names)
+
+
+# ---- confidences in named columns
+
+
+SHUFFLED = ["yes", "no", "perhaps"]
+PROBA = GaussianNB().fit(X[M], names[M]).predict_proba(X)
+
+
+WIDE = pd.DataFrame(PROBA, columns=["no", "perhaps", "yes"])
+
+
+@contextmanager
+def ignored_names():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X has feature names")  # scikit-learn's: fitted without
+        yield
+
+
+def in_polars(frame):
+    return pytest.importorskip("polars").from_pandas(frame)
+
+
+def in_pyarrow(frame):
+    return pytest.importorskip("pyarrow").Table.from_pandas(frame)
+
+
+@pytest.mark.parametrize(
+    "container", [lambda frame: frame, lambda frame: frame.add_prefix("p_"), in_polars, in_pyarrow],
+    ids=["pandas", "prefix", "polars", "pyarrow"],
+)  # fmt: skip
+def test_confidences_go_by_the_names_of_their_columns(container):
+    frame = container(WIDE[SHUFFLED])
+
+    class Client:
+        classes_ = np.array(["no", "perhaps", "yes"])
+
+        def predict_proba(self, X):
+            return frame
+
+    precomputed = PrecomputedClassifier(Client.classes_)
+    defense = RoundingClassifier(precomputed, decimals=2).fit(PROBA[M], PROBA[N])
+    shown = np.float32(PROBA)
+    for view in (
+        query(lambda X: frame, X, names, classes=Client.classes_),
+        query(Client(), X, names),
+        query(precomputed, frame, names),
+    ):
+        np.testing.assert_array_equal(view["proba"], shown)
+    with ignored_names():
+        np.testing.assert_array_equal(defense.predict_proba(frame), defense.predict_proba(PROBA))
+    np.testing.assert_array_equal(defense.perturb(frame), defense.perturb(PROBA))
+
+
+@pytest.mark.parametrize(
+    "columns", [["a", "b", "c"], ["p_no", "q_perhaps", "r_yes"], [1, 2, 3], ["no", "no", "yes"]]
+)
+def test_columns_that_are_not_named_after_classes_are_refused(columns):
+    frame, classes = pd.DataFrame(PROBA, columns=columns), ["no", "perhaps", "yes"]
+    refused = r"columns named .* classes are no, perhaps, yes|Expected unique column names"
+    precomputed = PrecomputedClassifier(classes)
+    defense = RoundingClassifier(precomputed, decimals=2).fit(PROBA[M], PROBA[N])
+    for asks in (
+        lambda: query(lambda X: frame, X, names, classes=classes),
+        lambda: precomputed.predict(frame),
+        lambda: defense.predict_proba(frame),
+        lambda: defense.perturb(frame),
+    ):
+        with ignored_names(), pytest.raises(ValueError, match=refused):
+            asks()
+    frame.columns = range(3)  # nobody named them
+    np.testing.assert_array_equal(precomputed.predict_proba(frame), PROBA)
+    with pytest.raises(ValueError, match="has columns named no, perhaps, yes, id"):
+        precomputed.predict_proba(pd.DataFrame(PROBA, columns=classes).assign(id=0))
+
+
+def test_a_prefix_is_what_stands_before_every_class():
+    assert class_prefix(["p_cat", "p_cow"], ["cat", "cow"]) == "p_"
+    assert class_prefix(["cat", "cow"], ["cat", "cow"]) == ""
+    assert class_prefix(["prob_0", "prob_10", "prob_1"], ["0", "1", "10"]) == "prob_"
+    assert class_prefix(["x_a", "x_x_a"], ["a", "x_a"]) == "x_"
+    for names_, labels in (
+        (["10", "11"], ["0", "1"]),
+        (["-1", "-2"], ["1", "2"]),
+        (["p10", "p11"], ["0", "1"]),
+        (["p_cat", "q_cow"], ["cat", "cow"]),
+        (["p_cat", "p_cow", "id"], ["cat", "cow"]),
+        (["p_cat"], ["cat", "cow"]),
+    ):
+        assert class_prefix(names_, labels) is None
+
+
+@pytest.mark.parametrize(
+    "wrap", [FrozenEstimator, lambda m: make_pipeline(FunctionTransformer(), m)]
+)
+def test_what_takes_confidences_is_asked_through_what_stands_around(wrap):
+    model = wrap(PrecomputedClassifier([0, 1, 2])).fit(PROBA[M], y[M])
+    assert shadow_template(model) is None
+    attacks = [GapAttack(), LabelOnlyAttack(), LiRAAttack(GaussianNB())]
+    rows = quick(model, PROBA, attacks=attacks).results
+    assert [row.get("not_run", "")[:8] for row in rows] == ["", "it queri", "it needs"]
+    defense = EqualizedClassifier(model).fit(PROBA[M], PROBA[N])
+    assert defense._fitted_twin._field is None  # draws are not by the confidences that they hide
+
+
+# ---- messages name the parameter, the value and the mend
+
+
+@pytest.mark.parametrize("n_queries", [0, -1, 2.0, True, None, "3", [2]])
+def test_numbers_of_queries_are_whole_and_positive(n_queries):
+    with pytest.raises(ValueError, match=r"n_queries=.* give a whole number of at least 1"):
+        query(fitted, X, y, n_queries=n_queries)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.eye(3)[y], np.eye(3)[y].tolist(), pd.DataFrame(np.eye(3)[y]), 3, "abc", [[1, 2], [3]]],
+)
+def test_labels_that_are_not_one_for_each_record_are_refused(labels):
+    half = labels[:120] if hasattr(labels, "__len__") else labels
+    message = r"give one class label for each of the \d+ records"
+    with pytest.raises(ValueError, match=f"^y is .*{message}"):
+        query(fitted, X, labels)
+    with pytest.raises(ValueError, match=f"^y_mem is .*{message}"):
+        audit(fitted, X[M], half, X[N], y[N], "quick")
+    with pytest.raises(ValueError, match=f"^y_non is .*{message}"):
+        EqualizedClassifier(fitted).fit(X[M], X[N], y_mem=y[M], y_non=half)
+
+
+def test_labels_in_one_column_are_read():
+    np.testing.assert_array_equal(
+        query(fitted, X, y[:, None])["label"], query(fitted, X, y)["label"]
+    )
+    with pytest.raises(ValueError, match="y has 5 labels for 240 records"):
+        query(fitted, X, y[:5])
+
+
+FRAME = pd.DataFrame(X, columns=list("abcdef"))
+
+
+@pytest.mark.parametrize(
+    "one, other, message",
+    [
+        (FRAME[M], X[N], "pandas.DataFrame and X_non of numpy.ndarray, and only one of them names"),
+        (X[M].tolist(), FRAME[N], "of type list and X_non of pandas.DataFrame"),
+        (FRAME[M], np.c_[X, X][N], r"records of shape \(6,\) and X_non of shape \(12,\)"),
+        (X[M].tolist(), np.c_[X, X][N].tolist(), r"of shape \(6,\) and X_non of shape \(12,\)"),
+        (["a"] * 120, X[N], r"of shape \(\) and X_non of shape \(6,\)"),
+        (sparse.csr_array(X[M]), X[N], "cannot be put into one table: give both sides in the same"),
+        (torch.tensor(X[M]) if torch else sparse.coo_array(X[M]), X[N], "be put into one table"),
+        (None, X[N], "X_mem=None holds no records"),
+        (X[M], 3, "X_non=3 holds no records"),
+    ],
+)
+def test_containers_that_differ_are_refused_by_name(one, other, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        audit(fitted, one, y[M], other, y[N], "quick")
+
+
+@pytest.mark.parametrize(
+    "attacks, message",
+    [
+        (
+            ["quick"],
+            "holds 'quick', which is no attack: a suite runs by itself, as in attacks='qui",
+        ),
+        ({"mine": "full"}, "as in attacks='full'"),
+        ([GapAttack(), "gap"], "holds 'gap', which is no attack: give instances"),
+        ([GapAttack], "which is no attack: give instances"),
+        ([None], "holds None, which is no attack"),
+        ([[GapAttack()]], "which is no attack: give instances"),
+    ],
+)
+def test_what_is_no_attack_is_named(attacks, message):
+    with pytest.raises(TypeError, match=message):
+        quick(fitted, attacks=attacks)

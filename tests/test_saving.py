@@ -7,6 +7,7 @@ import pickle
 import stat
 import subprocess
 import sys
+import threading
 from functools import partial
 from types import ModuleType
 
@@ -20,6 +21,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from examples.studies import run_study, simplex
 from examples.studies._data import images, tables
@@ -348,6 +351,101 @@ def test_the_code_that_counts():
     assert code_of(inside(1)) == code_of(inside(1)) != code_of(inside(2))
     assert code_of(inside(1)) != code_of(inside(1, seen=4))
     assert code_of([{"a": inside(1)}]) == code_of(inside(1))
+
+
+def function_of(source, **given):
+    """Return the function ``statistic`` of a module of the user's own."""
+    module = ModuleType("statistic_module")
+    vars(module).update(given)
+    exec("def statistic(proba, label):\n    return " + source, vars(module))
+    sys.modules["statistic_module"] = module
+    return module.statistic
+
+
+READS = {
+    "number": ("SIGN * proba.max(axis=1)", "SIGN", 1, -1),
+    "array": ("SIGN[0] * proba.max(axis=1)", "SIGN", np.ones(3), -np.ones(3)),
+    "in a dict": ("d['s'][0] * proba.max(axis=1)", "d", {"s": [1]}, {"s": [-1]}),
+    "function": (
+        "f(proba, label)",
+        "f",
+        function_of("proba.max(axis=1)"),
+        function_of("-proba.max(1)"),
+    ),
+    "bound to its values": ("f(proba)", "f", partial(np.max, axis=1), partial(np.min, axis=1)),
+    "inside": ("sum(s * proba[:, 0] for s in [SIGN for i in (0,)])", "SIGN", 1, -1),
+}
+
+
+@pytest.mark.parametrize("source, name, one, other", READS.values(), ids=READS)
+def test_what_a_function_reads_counts(iris, tmp_path, source, name, one, other):
+    model, X, y = iris
+    sides = X[::2], y[::2], X[1::2], y[1::2]
+
+    def auc(value, memory):
+        attack = ThresholdAttack(function_of(source, **{name: value}), per_class=False)
+        return audit(model, *sides, [attack], memory=memory, random_state=0).results[0]["auc"]
+
+    try:
+        kept = [auc(value, str(tmp_path / "cache")) for value in (one, other, one, other)]
+        assert kept == [auc(value, None) for value in (one, other, one, other)]
+        assert kept[0] != kept[1]
+        assert len(list((tmp_path / "cache").rglob("output.pkl"))) == 4
+    finally:
+        del sys.modules["statistic_module"]
+
+
+def test_what_a_module_or_a_class_of_ones_own_holds_counts():
+    helper = ModuleType("helper_module")
+    sys.modules["helper_module"] = helper
+
+    class Weighs(ThresholdAttack):
+        weights = np.ones(3)
+
+        def decision_function(self, X):
+            return helper.sign * super().decision_function(X)
+
+    try:
+        found = set()
+        for helper.sign, Weights in ((1, np.ones(3)), (-1, np.ones(3)), (1, np.zeros(3))):
+            Weighs.weights = Weights
+            found.add(code_of(Weighs()))
+        assert len(found) == 3
+        helper.unused = 3
+        assert code_of(Weighs()) in found
+    finally:
+        del sys.modules["helper_module"]
+
+
+def test_what_has_no_hash_is_not_kept_and_said(iris, tmp_path):
+    model, X, y = iris
+    sides, cache = (X[::2], y[::2], X[1::2], y[1::2]), str(tmp_path / "cache")
+
+    def made(sign):
+        return lambda proba, label: sign * proba[:, 0]
+
+    def auc(statistic, memory=None):
+        attack = ThresholdAttack(statistic, per_class=False)
+        return audit(model, *sides, [attack], memory=memory, random_state=0).results[0]["auc"]
+
+    locked = function_of("proba[:, 0] * (LOCK is not None)", LOCK=threading.Lock())
+    try:
+        for statistic in (made(1), made(-1), locked):
+            with pytest.warns(UserWarning, match=r"memory: a result is not kept"):
+                assert auc(statistic, cache) == auc(statistic)
+    finally:
+        del sys.modules["statistic_module"]
+    assert not list((tmp_path / "cache").rglob("output.pkl"))
+
+    view, member = query(model, X, y), np.arange(len(X)) % 2 == 0
+    options = {"n_shadow_models": 4, "random_state": 0}
+    template = make_pipeline(FunctionTransformer(lambda X: X), GaussianNB())
+    with pytest.warns(UserWarning, match=r"memory: a result is not kept"):
+        kept = LiRAAttack(template, memory=cache, **options).fit(view, member)
+        kept = kept.decision_function(view)
+    np.testing.assert_array_equal(
+        kept, LiRAAttack(template, **options).fit(view, member).decision_function(view)
+    )
 
 
 def test_another_version_of_the_library_starts_anew(tmp_path, monkeypatch):

@@ -174,10 +174,11 @@ def test_deployments_must_be_of_one_model(table):
 def test_features_worked_by_hand():
     answers = [[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]
     repeats = np.array([answers, [[0.5, 0.5]] * 4], dtype=np.float32)
-    found = np.column_stack(variant_features(repeats, np.array([0, 1]), np.zeros(3, int), True))
+    seen = repeats, repeats.argmax(axis=2)
+    found = np.column_stack(variant_features(*seen, np.array([0, 1]), np.zeros(3, int), True))
     # distinct labels, share with the right label, share with the first answer's label
     np.testing.assert_allclose(found, [[2, 2 / 3, 2 / 3], [1, 0, 1]])
-    found = np.column_stack(variant_features(repeats, np.array([0, 1]), np.zeros(3, int), False))
+    found = np.column_stack(variant_features(*seen, np.array([0, 1]), np.zeros(3, int), False))
     assert found.shape == (2, 19)
     distinct, top, mine, same, largest = (found[:, i] for i in (3, 4, 9, 14, 18))
     np.testing.assert_allclose(distinct, [3, 1])

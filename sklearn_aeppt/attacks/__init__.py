@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
     )
     from sklearn_aeppt.attacks._query import check_membership as check_membership
     from sklearn_aeppt.attacks._query import query as query
+    from sklearn_aeppt.attacks._query import read_predicted as read_predicted
     from sklearn_aeppt.attacks._query import read_view as read_view
     from sklearn_aeppt.attacks._random_forest import RandomForestAttack as RandomForestAttack
     from sklearn_aeppt.attacks._rmia import RMIAAttack as RMIAAttack
@@ -61,6 +62,7 @@ MODULES = {
     "best_threshold": "_base",
     "check_membership": "_query",
     "query": "_query",
+    "read_predicted": "_query",
     "read_view": "_query",
 }
 

@@ -14,7 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._records import number_records
 from sklearn_aeppt.attacks._base import LogitAttack, prior_logit
-from sklearn_aeppt.attacks._query import View, check_membership, read_view
+from sklearn_aeppt.attacks._query import (
+    View,
+    check_membership,
+    read_predicted,
+    read_view,
+)
 
 
 class CollisionAttack(LogitAttack):
@@ -104,7 +109,7 @@ class CollisionAttack(LogitAttack):
             raise ValueError(f"decimals={self.decimals!r} must hold integers, such as (6, 3).")
         proba, label = read_view(self, X, reset=True)
         classes, member = check_membership(y, len(proba))
-        self._known = proba, label, member
+        self._known = proba, label, read_predicted(X, proba), member
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.classes_ = classes
         return self
@@ -123,9 +128,10 @@ class CollisionAttack(LogitAttack):
             Log odds of membership, under equal priors.
         """
         check_is_fitted(self)
-        asked, asked_label = read_view(self, X, reset=False)
-        proba, label, member = self._known
-        features = self._features(np.r_[proba, asked], np.r_[label, asked_label])
+        proba, label = read_view(self, X, reset=False)
+        known, member = self._known[:-1], self._known[-1]
+        asked = proba, label, read_predicted(X, proba)
+        features = self._features(*(np.r_[pair] for pair in zip(known, asked)))
         n_known = len(member)
         learner = HistGradientBoostingClassifier(
             max_iter=50,
@@ -134,8 +140,7 @@ class CollisionAttack(LogitAttack):
         ).fit(features[:n_known], member)
         return learner.decision_function(features[n_known:]) - prior_logit(member)
 
-    def _features(self, proba, label):
-        predicted = proba.argmax(axis=1)
+    def _features(self, proba, label, predicted):
         seen = [proba, proba.max(axis=1, keepdims=True)]
         seen += [np.round(proba, d) for d in self.decimals]
         return np.column_stack(

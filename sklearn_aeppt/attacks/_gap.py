@@ -9,7 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt.attacks._base import ScoreAttack
-from sklearn_aeppt.attacks._query import View, check_membership, read_view
+from sklearn_aeppt.attacks._query import (
+    View,
+    check_membership,
+    read_predicted,
+    read_view,
+)
 
 
 class GapAttack(ScoreAttack):
@@ -85,7 +90,7 @@ class GapAttack(ScoreAttack):
         """
         check_is_fitted(self)
         proba, label = read_view(self, X, reset=False)
-        return np.where(proba.argmax(axis=1) == label, 1.0, -1.0)
+        return np.where(read_predicted(X, proba) == label, 1.0, -1.0)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -12,7 +12,14 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt.attacks._base import LogitAttack
-from sklearn_aeppt.attacks._query import View, check_membership, read_repeats, read_view
+from sklearn_aeppt.attacks._query import (
+    View,
+    check_membership,
+    read_predicted,
+    read_repeats,
+    read_repeats_predicted,
+    read_view,
+)
 
 
 class LabelOnlyAttack(LogitAttack):
@@ -106,10 +113,11 @@ class LabelOnlyAttack(LogitAttack):
     def _right(self, X, *, reset):
         """Return whether the label is right and how often those of variants are, (n, 2)."""
         proba, label = read_view(self, X, reset=reset)
-        right = (proba.argmax(axis=1) == label).astype(np.float64)
+        right = (read_predicted(X, proba) == label).astype(np.float64)
         if self.n_queries == 1:
             return np.column_stack([right, right])
-        said = read_repeats(X, self.n_queries, varied=True)[:, 1:].argmax(axis=2)
+        repeats = read_repeats(X, self.n_queries, varied=True)
+        said = read_repeats_predicted(X, repeats)[:, 1:]
         return np.column_stack([right, (said == label[:, None]).mean(axis=1)])
 
     def decision_function(self, X: View) -> NDArray[np.float64]:

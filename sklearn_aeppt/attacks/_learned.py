@@ -9,7 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt.attacks._base import LogitAttack, prior_logit
-from sklearn_aeppt.attacks._query import View, check_membership, read_view
+from sklearn_aeppt.attacks._query import (
+    View,
+    check_membership,
+    read_predicted,
+    read_view,
+)
 from sklearn_aeppt.attacks._statistics import STATISTICS
 
 
@@ -68,10 +73,10 @@ class LearnedAttack(LogitAttack):
 
     def _see(self, X, *, reset):
         """Return the features of the records of a view, shape (n, n_features)."""
-        return self._features(*read_view(self, X, reset=reset))
+        proba, label = read_view(self, X, reset=reset)
+        return self._features(proba, label, read_predicted(X, proba))
 
-    def _features(self, proba, label):
-        predicted = proba.argmax(axis=1)
+    def _features(self, proba, label, predicted):
         return np.column_stack(
             [
                 -np.sort(-proba, axis=1)[:, : self.n_confidences],

@@ -6,7 +6,7 @@ Data flows one way through the library: target -> ``query`` -> attack -> score.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,9 +17,9 @@ from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _num_samples, check_array, column_or_1d, validate_data
 
-from sklearn_aeppt._ask import ask_as_attacker, check_ready
+from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
 from sklearn_aeppt._function_target import with_classes
-from sklearn_aeppt._members import find_labels
+from sklearn_aeppt._members import check_labels, find_labels
 from sklearn_aeppt._records import RecordRows
 from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks._fit_params import view_params
@@ -86,17 +86,22 @@ def query(
         - ``proba``: float32 confidences, shape (n, K);
         - ``label``: int64 index of the label in ``target.classes_``, shape (n,);
         - ``y``: the labels themselves, as the target was given them, shape (n,);
+        - ``predicted``, where the target's ``predict`` is not the argmax of ``proba`` for every
+          record, as with a threshold of its own: int64 index of what it predicts, shape (n,);
         - ``X``: the records, for attacks that need them, such as those with shadow models;
         - ``fit__<parameter>``: the values of each of `record_params`, shape (n, ...);
         - ``repeats``, with several queries or deployments: float32 confidences, shape
           (n, n_queries * D, K) for D deployments, which are side by side for each query;
         - ``rung``, along with ``repeats``: int8, shape (n, n_queries * D); 0 for the record
-          itself, i >= 1 for a variant by the i-th callable of `augment`.
+          itself, i >= 1 for a variant by the i-th callable of `augment`;
+        - ``repeats_predicted``, along with ``repeats`` and ``predicted``: the same of each output,
+          int64, shape (n, n_queries * D).
 
     Raises
     ------
     ValueError
-        If `y` holds a label that the target does not know, if deployments differ in classes, if
+        If `n_queries` is no whole number of at least 1, if `y` does not hold one label for each
+        record, or holds one that the target does not know, if deployments differ in classes, if
         outputs are not probability vectors, or if `record_params` do not hold one value for each
         record.
     TypeError
@@ -106,6 +111,7 @@ def query(
     See Also
     --------
     read_view : Converts a view to arrays, inside an attack.
+    read_predicted : The predicted labels of a view, inside an attack.
     sklearn_aeppt.audit.audit : Queries a target and runs several attacks on it.
 
     References
@@ -122,19 +128,30 @@ def query(
     >>> view["proba"].shape, view["label"].dtype
     ((150, 3), dtype('int64'))
     """
+    if isinstance(n_queries, bool) or not isinstance(n_queries, Integral) or n_queries < 1:
+        raise ValueError(
+            f"n_queries={n_queries!r}: give a whole number of at least 1; 1 is one query of each "
+            "record itself."
+        )
     targets = check_deployments(with_classes(target, classes))
+    if y is not None:
+        y = check_labels(y, _num_samples(X), "y")
     params = view_params(record_params, _num_samples(X))
     steps = list(augment) if isinstance(augment, Sequence) else [augment]
-    answers = _ask_often(targets, X, n_queries, steps, check_random_state(random_state))
-    proba, classes = answers[:, 0], targets[0].classes_
-    label = proba.argmax(axis=1).astype(np.int64) if y is None else label_index(classes, y)
-    y = np.asarray(classes)[label] if y is None else np.asarray(y)
-    seen = {"proba": proba, "label": label, "y": y, "X": RecordRows(X), **params}
+    answers, said = _ask_often(targets, X, n_queries, steps, check_random_state(random_state))
+    seen, classes = {"proba": answers[:, 0]}, targets[0].classes_
+    if said is not None:
+        seen["predicted"] = said[:, 0]
+    label = read_predicted(seen, seen["proba"]) if y is None else label_index(classes, y)
+    y = np.asarray(classes)[label] if y is None else y
+    seen |= {"label": label, "y": y, "X": RecordRows(X), **params}
     if answers.shape[1] == 1:
         return slice_dict(**seen)
-    rung = np.zeros((len(proba), n_queries), dtype=np.int8)
+    rung = np.zeros((len(answers), n_queries), dtype=np.int8)
     if augment is not None:
         rung[:, 1:] = np.arange(n_queries - 1) % len(steps) + 1
+    if said is not None:
+        seen["repeats_predicted"] = said
     return slice_dict(
         **seen,
         repeats=answers,
@@ -143,14 +160,20 @@ def query(
 
 
 def _ask_often(targets, X, n_queries, steps, rng):
-    """Return the answers of shape (n, n_queries * len(targets), K), float32.
+    """Return (answers, predicted), (n, n_queries * len(targets), K) float32 and the same without K.
 
-    Variants in numpy arrays are asked about several at once: a call has a cost of its own.
+    ``predicted`` is None where every record's predicted label is the argmax of its answer: variants
+    are not asked about twice then. Variants in numpy arrays are asked about several at once: a call
+    has a cost of its own.
     """
     first = [ask_as_attacker(target, X).astype(np.float32, copy=False) for target in targets]
     n, n_classes = first[0].shape
+    labels = [ask_labels(*asked) for asked in zip(targets, [X] * len(targets), first)]
     answers = np.empty((n, n_queries, len(targets), n_classes), dtype=np.float32)
     answers[:, 0] = np.stack(first, axis=1)
+    said = np.empty(answers.shape[:3], dtype=np.int64)
+    said[:, 0] = np.stack(labels, axis=1)
+    decides_otherwise = (said[:, 0] != answers[:, 0].argmax(axis=2)).any()
     at_once = 1
     if isinstance(X, np.ndarray) and steps != [None]:
         at_once = max(1, min(ROWS_AT_ONCE // max(n, 1), NUMBERS_AT_ONCE // max(X.size, 1)))
@@ -161,9 +184,13 @@ def _ask_often(targets, X, n_queries, steps, rng):
         ]
         together = np.concatenate(asked) if len(asked) > 1 else asked[0]
         for j, target in enumerate(targets):
-            shown = ask_as_attacker(target, together).reshape(len(asked), n, n_classes)
-            answers[:, start : start + len(asked), j] = shown.swapaxes(0, 1)
-    return answers.reshape(n, -1, n_classes)
+            shown = ask_as_attacker(target, together)
+            columns = slice(start, start + len(asked))
+            answers[:, columns, j] = shown.reshape(len(asked), n, n_classes).swapaxes(0, 1)
+            if decides_otherwise:
+                label = ask_labels(target, together, shown)
+                said[:, columns, j] = label.reshape(len(asked), n).T
+    return answers.reshape(n, -1, n_classes), said.reshape(n, -1) if decides_otherwise else None
 
 
 def check_deployments(target):
@@ -205,7 +232,7 @@ def read_view(
         The attack, whose ``n_features_in_`` (K) is set or checked.
     X : SliceDict of `query`, or array-like of shape (n, K)
         A mapping must hold ``proba``; a plain array is read as ``proba``. Without ``label``, the
-        label of a record is its predicted one.
+        label of a record is its predicted one, see `read_predicted`.
     reset : bool
         Whether to set ``n_features_in_``, as in ``fit``, or to check `X` against it.
 
@@ -226,6 +253,7 @@ def read_view(
     See Also
     --------
     query : Makes views.
+    read_predicted : The predicted labels.
     check_membership : The same for the y of ``fit``.
 
     Examples
@@ -235,25 +263,73 @@ def read_view(
     >>> label
     array([0, 0])
     """
-    label = None
-    if isinstance(X, dict) and not issparse(X):  # scipy's dok_matrix is a dict too
-        if "proba" not in X:
-            raise ValueError(
-                f"X={sorted(X)} holds no 'proba': make it with sklearn_aeppt.attacks.query."
-            )
-        label = X.get("label")
-        X = X["proba"]
-    proba = validate_data(attack, X, dtype=np.float32, reset=reset)
-    if label is None:
-        return proba, proba.argmax(axis=1).astype(np.int64)
-    label = check_array(label, ensure_2d=False, dtype=np.int64)
-    if label.shape != proba.shape[:1] or label.min() < 0 or label.max() >= proba.shape[1]:
+    view = _as_mapping(X)
+    if view is not None and "proba" not in view:
         raise ValueError(
-            f"X['label'] must be {len(proba)} class indices from 0 to {proba.shape[1] - 1}, "
-            f"got shape {label.shape} and values from {label.min()} to {label.max()}: "
+            f"X={sorted(view)} holds no 'proba': make it with sklearn_aeppt.attacks.query."
+        )
+    proba = validate_data(attack, X if view is None else view["proba"], dtype=np.float32,
+                          reset=reset)  # fmt: skip
+    if view is None or view.get("label") is None:
+        return proba, read_predicted(X, proba)
+    return proba, _check_indices(view, "label", proba)
+
+
+def read_predicted(X: View, proba: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the label that the target predicts of each record of a view.
+
+    Parameters
+    ----------
+    X : SliceDict of `query`, or array-like of shape (n, K)
+        What an attack is given.
+    proba : float32 ndarray of shape (n, K)
+        Its confidences, as `read_view` returns them.
+
+    Returns
+    -------
+    predicted : int64 ndarray of shape (n,)
+        Index of each predicted label: that of the target's own ``predict`` where the view says
+        that it is another one, and the argmax of the confidences elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If ``predicted`` of the view does not hold a class index for each record.
+
+    See Also
+    --------
+    read_view : Confidences and labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_aeppt.attacks import read_predicted
+    >>> proba = np.array([[0.75, 0.25], [0.25, 0.75]], dtype=np.float32)
+    >>> read_predicted(proba, proba)
+    array([0, 1])
+    >>> read_predicted({"proba": proba, "predicted": np.array([1, 1])}, proba)
+    array([1, 1])
+    """
+    view = _as_mapping(X)
+    if view is None or view.get("predicted") is None:
+        return proba.argmax(axis=1).astype(np.int64)
+    return _check_indices(view, "predicted", proba)
+
+
+def _as_mapping(X):
+    """Return a view that is a mapping, or None; scipy's dok_matrix is a dict, too."""
+    return X if isinstance(X, dict) and not issparse(X) else None
+
+
+def _check_indices(view, key, proba):
+    index = check_array(view[key], ensure_2d=False, dtype=np.int64)
+    if index.shape != proba.shape[:1] or index.min() < 0 or index.max() >= proba.shape[1]:
+        raise ValueError(
+            f"X[{key!r}] must be {len(proba)} class indices from 0 to {proba.shape[1] - 1}, "
+            f"got shape {index.shape} and values from {index.min()} to {index.max()}: "
             "make X with sklearn_aeppt.attacks.query."
         )
-    return proba, label
+    return index
 
 
 def read_records(attack, X, *, reset):
@@ -283,6 +359,12 @@ def read_repeats(X, n_queries, *, varied=False):
             f"with query(target, X, y, n_queries={n_queries}{how})."
         )
     return repeats[:, :n_queries]
+
+
+def read_repeats_predicted(X, repeats):
+    """Return the predicted labels of what `read_repeats` returned of a view, (n, n_queries)."""
+    said = X.get("repeats_predicted")
+    return repeats.argmax(axis=2) if said is None else said[:, : repeats.shape[1]]
 
 
 def check_membership(y: ArrayLike, n: int) -> tuple[np.ndarray, NDArray[np.intp]]:

@@ -171,6 +171,10 @@ class ShadowAttack(ShadowModels, WrapperAttack):
         self.classes_ = classes
         return self
 
+    def _see(self, proba, label):
+        # of shadow models it learned the argmax: of the target, that too, not another decision
+        return slice_dict(proba=proba, label=label, predicted=proba.argmax(axis=1))
+
 
 def _whole(proba, label):
     return proba

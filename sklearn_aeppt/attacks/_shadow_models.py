@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import joblib
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
@@ -15,7 +14,7 @@ from sklearn_aeppt._ask import ask_as_attacker
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._records import number_records
-from sklearn_aeppt._remember import code_of, open_memory, remembered
+from sklearn_aeppt._remember import hash_of, open_memory, remembered
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks._fit_params import fit_on, mask_name
 
@@ -170,14 +169,15 @@ def train_shadow_models(attack, X, labels, in_mask, given, n_classes, *, seed, r
     memory = open_memory(attack.memory)
     # the records are hashed once, not once for each model
     told = X, labels, given
-    once = (joblib.hash(told, coerce_mmap=True), code_of(given.constant)) if memory.location else ()
+    once = hash_of(told, code=(given.constant,)) if memory.location else None
+    memory = memory if once else open_memory(None)
     how = n_classes, read, keep_models
     jobs = (
         delayed(
             remembered(
                 memory,
                 partial(_shadow_model, template, X, labels, is_in, given, *how),
-                counted=(template, is_in, *how, *once),
+                counted=(template, is_in, *how, once),
             )
         )()
         for template, is_in in zip(templates, in_mask)

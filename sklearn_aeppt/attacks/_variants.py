@@ -8,7 +8,12 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from sklearn_aeppt.attacks._gradient_boosting import GradientBoostingAttack
-from sklearn_aeppt.attacks._query import read_repeats, read_view
+from sklearn_aeppt.attacks._query import (
+    read_predicted,
+    read_repeats,
+    read_repeats_predicted,
+    read_view,
+)
 
 SAME = 1e-9  # largest difference between answers that count as the same
 LEVELS = (0.1, 0.5, 0.9)
@@ -120,16 +125,19 @@ class VariantsAttack(GradientBoostingAttack):
 
     def _see(self, X, *, reset):
         proba, label = read_view(self, X, reset=reset)
-        own = self._labels(proba, label) if self.labels_only else self._features(proba, label)
+        own = (self._labels if self.labels_only else self._features)(
+            proba, label, read_predicted(X, proba)
+        )
         if self.n_queries == 1:
             return own
         repeats = read_repeats(X, self.n_queries, varied=True)
         rungs = self._check_rungs(X, reset=reset)
-        return np.column_stack([own, *variant_features(repeats, label, rungs, self.labels_only)])
+        said = read_repeats_predicted(X, repeats)
+        features = variant_features(repeats, said, label, rungs, self.labels_only)
+        return np.column_stack([own, *features])
 
     @staticmethod
-    def _labels(proba, label):
-        predicted = proba.argmax(axis=1)
+    def _labels(proba, label, predicted):
         return np.column_stack([label, predicted, predicted == label])
 
     def _check_rungs(self, X, *, reset):
@@ -152,13 +160,15 @@ class VariantsAttack(GradientBoostingAttack):
         return tags
 
 
-def variant_features(repeats, label, rungs, labels_only):
+def variant_features(repeats, said, label, rungs, labels_only):
     """Return columns of features of the answers to variants, one number a record each.
 
     Parameters
     ----------
     repeats : float32 ndarray of shape (n, n_queries, K)
         Confidences for the record and to its variants.
+    said : int ndarray of shape (n, n_queries)
+        Their predicted labels.
     label : int ndarray of shape (n,)
     rungs : int ndarray of shape (n_queries - 1,)
         Which variants are summed up together, beside all of them.
@@ -169,7 +179,6 @@ def variant_features(repeats, label, rungs, labels_only):
     -------
     features : list of ndarray of shape (n,)
     """
-    said = repeats.argmax(axis=2)
     right, kept = said[:, 1:] == label[:, None], said[:, 1:] == said[:, :1]
     parts = [rungs == rung for rung in np.unique(rungs)]
     parts = parts if len(parts) > 1 else []  # one rung: all variants say it already

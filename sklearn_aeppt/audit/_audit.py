@@ -17,18 +17,18 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import (
     _num_samples,
-    column_or_1d,
 )
 from tqdm.auto import tqdm
 
-from sklearn_aeppt._ask import ask_as_attacker, ask_labels, check_ready
-from sklearn_aeppt._containers import computed
+from sklearn_aeppt._ask import ask_as_attacker, check_ready
+from sklearn_aeppt._containers import computed, type_name
 from sklearn_aeppt._function_target import FunctionTarget, with_classes
-from sklearn_aeppt._members import check_two_sets, find_labels
+from sklearn_aeppt._members import check_labels, check_two_sets, count_records, find_labels
 from sklearn_aeppt._precomputed import takes_confidences
-from sklearn_aeppt._records import RecordRows, are_among, join_records
+from sklearn_aeppt._records import RecordRows, are_among, join_records, joined_as
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
+from sklearn_aeppt.attacks import read_predicted
 from sklearn_aeppt.audit._by_record import join_fit_params, join_slices
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, strongest_excess_at_least
@@ -238,7 +238,7 @@ def audit(
     check_ready(target)
     # equal confidences are no equal records
     equal_count = not takes_confidences(target)
-    sizes = _num_samples(X_mem), _num_samples(X_non)
+    sizes = count_records(X_mem, "X_mem"), count_records(X_non, "X_non")
     groups = join_slices(slices, sizes)
     params = join_fit_params(fit_params, record_params, sizes)
     trained = params.train(sum(sizes))[: sizes[0]]
@@ -259,7 +259,7 @@ def audit(
     defended = isinstance(target, OutputDefense)
     views = Views(target, target.estimator_ if defended else None, X, y, found, ask,
                   params.by_record)  # fmt: skip
-    label, proba = views.shown["label"], views.shown["proba"]
+    label = views.shown["label"]
     if template is not None:
         failure = try_template(template, X, y, is_member, params)
     ready = _make_ready(found, views, template, failure, params.constant)
@@ -269,7 +269,7 @@ def audit(
     done = _play_all(ready, views, is_member, halves, memory, n_jobs, verbose)
     ready, done = _without_failed(ready, done)
 
-    predicted = ask_labels(target, X, proba)
+    predicted = read_predicted(views.shown, views.shown["proba"])
     right = predicted == label
     sides = ((label[side], predicted[side]) for side in (is_member, ~is_member))
     floor = label_only_floor(*(values for side in sides for values in side))
@@ -372,15 +372,14 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count, trained):
     Left out are members that trained nothing, and non-members that equal one of the others.
     """
     check_two_sets(X_mem, X_non)
+    if joined_as(X_mem) != joined_as(X_non):
+        raise ValueError(
+            f"X_mem is of type {type_name(X_mem)} and X_non of {type_name(X_non)}, which cannot be "
+            "put into one table: give both sides in the same container."
+        )
     sides = []
     for side, X, y in (("mem", X_mem, y_mem), ("non", X_non, y_non)):
-        y = column_or_1d(y)
-        if len(y) != _num_samples(X):
-            raise ValueError(
-                f"y_{side} has {len(y)} labels for {_num_samples(X)} records in X_{side}: give "
-                "one for each."
-            )
-        sides.append(y)
+        sides.append(check_labels(y, _num_samples(X), f"y_{side}"))
     if not trained.all():
         warnings.warn(
             f"{(~trained).sum()} of {len(trained)} members have weight zero and trained nothing: "

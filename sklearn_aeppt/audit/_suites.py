@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._members import draw_members
-from sklearn_aeppt._precomputed import PrecomputedClassifier
+from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._seeding import seed_alike
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import (
@@ -147,14 +147,24 @@ def contenders(attacks, seed, *, target, X):
             f"attacks={attacks!r} is neither the name of a suite nor several attacks: choose from "
             f"{', '.join(SUITES)}, or give a list, as in attacks=[GapAttack()]."
         )
-    named = attacks.items() if isinstance(attacks, dict) else [(str(a), a) for a in attacks]
+    named = [*attacks.items()] if isinstance(attacks, dict) else [(str(a), a) for a in attacks]
     if not named:
         raise ValueError(f"attacks={attacks!r} is empty: give attacks, or the name of a suite.")
+    for _, attack in named:
+        if isinstance(attack, type) or not hasattr(attack, "get_params"):
+            mend = (
+                f"a suite runs by itself, as in attacks={attack!r}"
+                if isinstance(attack, str) and attack in SUITES
+                else "give instances of attack classes, as in attacks=[GapAttack()]"
+            )
+            raise TypeError(f"attacks holds {attack!r}, which is no attack: {mend}.")
     return [Contender(as_text(name), seed_alike(clone(attack), seed)) for name, attack in named]
 
 
 def shadow_template(target):
     """Return an unfitted model of the target's kind, defense included; None if there is none."""
+    if takes_confidences(target):
+        return None
     if isinstance(target, FrozenEstimator):
         return shadow_template(target.estimator)
     if isinstance(target, Pipeline) and is_fitted(target):
@@ -165,8 +175,7 @@ def shadow_template(target):
             return None
         params = target.get_params(deep=False)
         return type(target)(**{**params, "estimator": inner})
-    refittable = hasattr(target, "get_params") and not isinstance(target, PrecomputedClassifier)
-    return clone(target) if refittable else None
+    return clone(target) if hasattr(target, "get_params") else None
 
 
 def try_template(template, X, y, is_member, given):

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing
 
 from sklearn_aeppt._containers import as_native
-from sklearn_aeppt._precomputed import PrecomputedClassifier
+from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._record_numbers import are_numbers, as_numbers
 from sklearn_aeppt.attacks import BitFlips, GaussianNoise, NoiseLadder, query
 from sklearn_aeppt.attacks._augment import numeric_columns
@@ -60,7 +60,7 @@ class Views:
 
     def lacks(self, traits):
         """Return why the records or the target cannot give what an attack needs, or None."""
-        if isinstance(self.targets["shown"], PrecomputedClassifier):
+        if takes_confidences(self.targets["shown"]):
             if traits.needs_records:
                 return "it needs the records, and only their confidences are given"
             if traits.needs_queries > 1 and traits.needs_variants:

@@ -14,7 +14,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import (
     assert_all_finite,
-    check_consistent_length,
     check_random_state,
     indexable,
 )
@@ -29,6 +28,7 @@ from sklearn.utils.validation import (
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask, ask_labels
+from sklearn_aeppt._class_columns import in_class_order
 from sklearn_aeppt._compat import (
     check_feature_names,
     check_n_features,
@@ -39,9 +39,15 @@ from sklearn_aeppt._compat import (
 )
 from sklearn_aeppt._fitted import FittedInside, is_fitted
 from sklearn_aeppt._keyed_noise import SecretBytes, draw_key
-from sklearn_aeppt._members import draw_members, find_some_labels, split_by_mask, split_for_fitted
+from sklearn_aeppt._members import (
+    check_labels,
+    draw_members,
+    find_some_labels,
+    split_by_mask,
+    split_for_fitted,
+)
 from sklearn_aeppt._one_step import OneStep, is_twin_state
-from sklearn_aeppt._precomputed import PrecomputedClassifier
+from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._record_field import RecordField
 from sklearn_aeppt._simplex import check_proba
 from sklearn_aeppt._version import __version__
@@ -218,8 +224,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
                     raise ValueError(
                         f"{name} and y both give class labels: with is_member=mask, pass y only."
                     )
-                check_consistent_length(side.X, labels)
-                side.y = column_or_1d(labels)
+                side.y = check_labels(labels, _num_samples(side.X), name)
         elif y_mem is not None or y_non is not None:
             raise ValueError(
                 "y_mem and y_non belong to fit(X_mem, X_non), which needs a fitted estimator: fit "
@@ -269,7 +274,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
     def _fit_draws(self, estimator, sides):
         self._grid = self._field = None
         X = [side.X for side in sides]
-        if not isinstance(estimator, PrecomputedClassifier):
+        if not takes_confidences(estimator):
             self._grid = RecordGrid().fit(*X)
             self._field = RecordField(self._key, self.n_draws).fit(estimator, *X)
         for side in sides:
@@ -387,6 +392,7 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
         check_is_fitted(self)
         if np.shape(proba) == (0, len(self.classes_)):
             return np.empty(np.shape(proba))
+        proba = in_class_order(proba, self.classes_, "proba")
         proba = check_proba(proba, source="proba", n_classes=len(self.classes_))
         draws = self._draws(proba, records, self.estimator_) if self.n_draws else None
         return self._perturb_in_blocks(self._decided(proba, None), draws)

@@ -84,7 +84,9 @@ def _advantage(repeats, label, is_member):
             np.sort(first, axis=1)[:, ::-1][:, :5],
             mine,
             label,
-            *variant_features(repeats.astype(np.float32), label, rung, False),
+            *variant_features(
+                repeats.astype(np.float32), repeats.argmax(axis=2), label, rung, False
+            ),
         ]
     )
     learner = HistGradientBoostingClassifier(
