@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from sklearn_aeppt._keyed_noise import generator
 from sklearn_aeppt._nets import torch
-from sklearn_aeppt._nets._perturbation import logit_gradient, perturb_block
+from sklearn_aeppt._nets._engine import perturb_rows
 from sklearn_aeppt._seeding import seed_unseeded
 from sklearn_aeppt._simplex import to_simplex
 from sklearn_aeppt._slices import slice_dict
@@ -270,17 +270,9 @@ class AEPPTClassifier(OutputDefense):
         )
 
     def _perturb_block(self, proba, draws=None):
-        module = self.substitute_.module_
-        device = next(module.parameters(), torch.empty(0)).device  # where it was loaded to
         label = proba.argmax(axis=1)
-        q = perturb_block(
-            logit_gradient(module),
-            torch.tensor(proba, dtype=torch.float32, device=device),
-            torch.as_tensor(label, device=device),
-            torch.as_tensor(self._steps(len(proba), draws), device=device),
-            self.step_size_,
-        )
-        q = q.cpu().numpy()
+        steps = self._steps(len(proba), draws)
+        q = perturb_rows(self.substitute_.module_, proba, label, steps, self.step_size_)
         return to_simplex(proba, q, label) if self.normalize else q
 
     def _steps(self, n, draws):
