@@ -22,7 +22,7 @@ import numpy as np
 try:
     import numba
 except ImportError:  # missing, or made for another numpy: torch answers then
-    numba = None
+    numba = None  # type: ignore[assignment]
 
 #: Units are padded to whole chunks, in which flips are looked for.
 CHUNK = 32
