@@ -194,8 +194,8 @@ class AEPPTClassifier(OutputDefense):
         self.substitute_ = self._train_substitute(view, is_member, rng)
         if not isinstance(getattr(self.substitute_, "module_", None), torch.nn.Module):
             raise TypeError(
-                f"substitute={self.substitute!r} has no torch module in module_ after fit, so there is "
-                "no gradient to follow: give a MIMAttack or an estimator with its interface."
+                f"substitute={self.substitute!r} has no torch module in module_ after fit, so "
+                "there is no gradient to follow: give a MIMAttack or an estimator with its interface."
             )
         self.substitute_.module_.to(self.device)
         self.n_iter_ = self.max_iter
