@@ -46,9 +46,8 @@ class AEPPTClassifier(OutputDefense):
     step_size : float > 0 or "auto", default="auto"
         Largest move of one confidence in one iteration, in probability. "auto" finds the
         smallest step at which the paper's adversary, a MIM trained on undefended answers of half
-        of the records, is at 50 % on the other half (the stronger of two), and takes twice
-        that: what fools one adversary fools the next only at up to twice the step. With class
-        labels, ``fit(X, y, is_member=mask)``, that adversary knows the true labels.
+        of the records, is at 50 % on the other half (the stronger of two). With class labels,
+        ``fit(X, y, is_member=mask)``, that adversary knows the true labels.
     max_l1 : float in (0, 2], default=0.5
         Limit of "auto": the mean L1 distance that the perturbation may have on held-out records.
         Where that step would be beyond it, "auto" takes the largest step within it, and warns:
@@ -195,7 +194,7 @@ class AEPPTClassifier(OutputDefense):
         if not isinstance(getattr(self.substitute_, "module_", None), torch.nn.Module):
             raise TypeError(
                 f"substitute={self.substitute!r} has no torch module in module_ after fit, so "
-                "there is no gradient to follow: give a MIMAttack or an estimator with its interface."
+                "there is no gradient to follow: give a MIMAttack or one with its interface."
             )
         self.substitute_.module_.to(self.device)
         self.n_iter_ = self.max_iter
@@ -223,7 +222,7 @@ class AEPPTClassifier(OutputDefense):
         return shelf.fit(seeded, told_apart_by.get_params(), view, is_member)
 
     def _search_step(self, view, is_member, draws, rng):
-        """Set twice the least step at which no MIM trained on undefended answers is above 50 %.
+        """Set the least step at which no MIM trained on undefended answers is above 50 %.
 
         Each adversary knows one half of the records and is scored on the other, which the
         defense, as deployed, was fitted on. The stronger one decides.

@@ -1,17 +1,26 @@
 """How ``step_size="auto"`` finds AEPPT's step: held-out adversaries, and a limit of the size."""
 
+from typing import NamedTuple
+
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 
 from sklearn_aeppt._nets import torch
 from sklearn_aeppt.attacks._mim import MIMAttack
-from sklearn_aeppt.metrics._output import perturbation_size
 
 LEAST_STEP, LARGEST_STEP = 1e-6, 0.1
 #: At most so many records train an adversary, and so many judge a step with each.
 N_KNOWN, N_SCORED = 2500, 1024
 EPOCHS, BATCH_SIZE = 6, 64
+
+
+class Tried(NamedTuple):
+    """What a step makes of the held-out records."""
+
+    accuracy: float  # of the strongest adversary
+    l1: float
+    within: bool  # whether its mean on all records stays within the limit, by two standard errors
 
 
 class Adversary:
@@ -58,25 +67,30 @@ def search_step(games, shown, max_l1, on_step=lambda: None):
     shown : callable ``shown(rows, step) -> ndarray of shape (n, K)``
         The perturbation of some rows at a step.
     max_l1 : float
-        Limit of the mean L1 distance.
+        Limit of the mean L1 distance, kept by two standard errors of the mean.
     on_step : callable
         Called after each step tried.
     """
-    tried = {}
+    tried: dict[float, Tried] = {}
 
     def enough(step):
         """Try a step and return whether it fools all adversaries or goes beyond the limit."""
-        answers = [(game, shown(game.rows, step)) for game in games]
-        accuracy = max(game.accuracy(q) for game, q in answers)
-        l1 = float(np.mean([perturbation_size(game.proba, q) for game, q in answers]))
-        tried[step] = accuracy, l1
+        answers = [shown(game.rows, step) for game in games]
+        accuracy = max(game.accuracy(q) for game, q in zip(games, answers))
+        sizes = np.concatenate(
+            [np.abs(game.proba - q).sum(axis=1) for game, q in zip(games, answers)],
+            dtype=np.float64,
+        )
+        # of a thousand records and more: the mean of all must stay within the limit too
+        sampled = 2 * sizes.std() / np.sqrt(len(sizes))
+        tried[step] = Tried(accuracy, float(sizes.mean()), bool(sizes.mean() + sampled <= max_l1))
         on_step()
-        return accuracy <= 0.5 or l1 > max_l1
+        return accuracy <= 0.5 or not tried[step].within
 
     low = high = LEAST_STEP
     enough(low)
     # within two standard errors of a fair coin there is nothing to hide
-    leaks = tried[low][0] > 0.5 + 1 / np.sqrt(len(games[0].rows))
+    leaks = tried[low].accuracy > 0.5 + 1 / np.sqrt(len(games[0].rows))
     while leaks and high < LARGEST_STEP:
         high = min(8 * high, LARGEST_STEP)
         if enough(high):
@@ -85,34 +99,30 @@ def search_step(games, shown, max_l1, on_step=lambda: None):
     for _ in range(4 if high > low else 0):
         middle = float(np.sqrt(low * high))
         low, high = (low, middle) if enough(middle) else (middle, high)
-    fooling = [step for step, (accuracy, l1) in tried.items() if accuracy <= 0.5 and l1 <= max_l1]
-    step, decided_by = LEAST_STEP, "accuracy"
-    if not leaks:
-        step = 2 * LEAST_STEP
-    elif fooling:
-        # the next adversary needs up to twice the step that fools these
-        step = 2 * min(fooling)
-        if enough(step) and tried[step][1] > max_l1:
-            step, decided_by = _largest_within(tried, max_l1), "max_l1"
-    elif max(l1 for _, l1 in tried.values()) > max_l1:
-        step, decided_by = _largest_within(tried, max_l1), "max_l1"
-    else:
+    fooling = [step for step, found in tried.items() if found.accuracy <= 0.5 and found.within]
+    step, decided_by = LEAST_STEP, "accuracy"  # where nothing leaks
+    if fooling:
+        step = min(fooling)
+    elif leaks and not all(found.within for found in tried.values()):
+        step, decided_by = _largest_within(tried), "max_l1"
+    elif leaks:
         step, decided_by = _about_as_good_as_the_best(tried, len(games[0].rows)), "neither"
     steps = np.sort(list(tried))
-    accuracy, l1 = np.array([tried[each] for each in steps]).T
+    accuracy = np.array([tried[each].accuracy for each in steps])
+    l1 = np.array([tried[each].l1 for each in steps])
     found = {"step_size": steps, "accuracy": accuracy, "l1": l1, "decided_by": decided_by}
     return float(step), found, _warning(step, found, max_l1)
 
 
-def _largest_within(tried, max_l1):
+def _largest_within(tried):
     """Return the largest step tried whose mean L1 is within the limit; the least if none is."""
-    return max((step for step in tried if tried[step][1] <= max_l1), default=min(tried))
+    return max((step for step in tried if tried[step].within), default=min(tried))
 
 
 def _about_as_good_as_the_best(tried, n):
     """Return the least step whose accuracy is within a standard error of the lowest."""
-    limit = min(accuracy for accuracy, _ in tried.values()) + 0.5 / np.sqrt(n)
-    return min(step for step in tried if tried[step][0] <= limit)
+    limit = min(found.accuracy for found in tried.values()) + 0.5 / np.sqrt(n)
+    return min(step for step in tried if tried[step].accuracy <= limit)
 
 
 def _warning(step, found, max_l1):
@@ -127,7 +137,7 @@ def _warning(step, found, max_l1):
     )
     if found["decided_by"] == "max_l1":
         return (
-            f"The step_size that brings the held-out MIM to 50 % with a margin needs a mean L1 "
+            f"The step_size that brings the held-out MIM to 50 % would need a mean L1 "
             f"above max_l1={max_l1:.3g}: {left}"
         )
     return (
