@@ -20,7 +20,7 @@ from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks._mim import MIMAttack
 from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.defenses._step_search import adversaries, search_step
-from sklearn_aeppt.defenses._substitutes import Shelf, default_substitute
+from sklearn_aeppt.defenses._substitutes import default_substitute, shelf_of
 
 
 class AEPPTClassifier(OutputDefense):
@@ -215,11 +215,10 @@ class AEPPTClassifier(OutputDefense):
         if substitute is None:
             substitute = default_substitute(len(is_member), self.device, self.verbose)
         seeded = seed_unseeded(clone(substitute), rng)
-        shelf = vars(self).get("_shelf")
-        if shelf is None or type(substitute) is not MIMAttack:
+        if type(substitute) is not MIMAttack:
             return seeded.fit(view, is_member)
         told_apart_by = substitute if self.random_state is None else seeded
-        return shelf.fit(seeded, told_apart_by.get_params(), view, is_member)
+        return shelf_of(self).fit(seeded, told_apart_by.get_params(), view, is_member)
 
     def _search_step(self, view, is_member, draws, rng):
         """Set the least step at which no MIM trained on undefended answers is above 50 %.
@@ -261,9 +260,7 @@ class AEPPTClassifier(OutputDefense):
     def __sklearn_clone__(self):
         """Clone, and share what substitutes have been trained: a search would train each anew."""
         twin = super().__sklearn_clone__()
-        if "_shelf" not in vars(self):
-            object.__setattr__(self, "_shelf", Shelf())
-        object.__setattr__(twin, "_shelf", vars(self)["_shelf"])
+        vars(twin)["_shelf"] = shelf_of(self)  # type: ignore[index]
         return twin
 
     def __getstate__(self):

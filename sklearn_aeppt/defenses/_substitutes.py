@@ -40,3 +40,10 @@ class Shelf:
             while len(self.trained) > self.size:
                 self.trained.popitem(last=False)
         return deepcopy(found)
+
+
+def shelf_of(estimator):
+    """Return the shelf that an estimator shares with its clones; a new one at first."""
+    if getattr(estimator, "_shelf", None) is None:
+        vars(estimator)["_shelf"] = Shelf()
+    return estimator._shelf
