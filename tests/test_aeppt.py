@@ -25,6 +25,7 @@ from sklearn.svm import LinearSVC
 from sklearn_aeppt import AEPPTClassifier
 from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt.attacks import MIMAttack, query
+from sklearn_aeppt.metrics import attack_scorer
 
 KEY = b"a key of the tests, known to all"
 REQUESTS = {"is_member": True, "y_mem": None, "y_non": None}
@@ -53,8 +54,11 @@ def test_fixed_attacker_falls_and_labels_stay(overfit):
     np.testing.assert_array_equal(
         defense.predict_proba(X).argmax(axis=1), model.predict_proba(X).argmax(axis=1)
     )
-    steps, accuracy = defense.step_search_.values()
-    assert defense.step_size_ == 2 * steps[accuracy <= 0.5].min()
+    found = defense.step_search_
+    steps, accuracy, l1 = found["step_size"], found["accuracy"], found["l1"]
+    assert found["decided_by"] == "accuracy"
+    assert defense.step_size_ == steps[accuracy <= 0.5].min()
+    assert l1[steps == defense.step_size_] <= 0.5
     assert (np.diff(steps) > 0).all()
 
 
@@ -446,6 +450,52 @@ def test_auto_says_so_when_no_step_will_do(aeppt):
     members = np.eye(3)[np.zeros(400, int)]
     with pytest.warns(UserWarning, match="No step_size up to"):
         aeppt(Given(), step_size="auto", max_iter=3).fit(members, p)
+
+
+def test_max_l1_bounds_what_auto_may_cost(overfit):
+    model, X, _, is_member = overfit
+    defense = AEPPTClassifier(model, max_l1=0.01, random_state=0)
+    with pytest.warns(UserWarning, match=r"above max_l1=0.01.*mean L1 of 0.00"):
+        defense.fit(X, is_member)
+    found = defense.step_search_
+    steps, accuracy, l1 = found["step_size"], found["accuracy"], found["l1"]
+    assert found["decided_by"] == "max_l1"
+    assert defense.step_size_ == steps[l1 <= 0.01].max() < steps[l1 > 0.01].min()
+    assert accuracy[steps == defense.step_size_] > 0.5
+    # the largest within it, to the grain of the search
+    assert steps[l1 > 0.01].min() / defense.step_size_ < 1.15
+    given = AEPPTClassifier(model, step_size=0.01, max_l1=0.01, random_state=0).fit(X, is_member)
+    assert given.step_size_ == 0.01
+
+
+@pytest.mark.parametrize("random_state", [None, 0])
+def test_clones_train_equal_substitutes_once(overfit, quick_substitute, monkeypatch, random_state):
+    model, X, _, is_member = overfit
+    trained = []
+    fit = MIMAttack.fit
+    monkeypatch.setattr(MIMAttack, "fit", lambda *args: trained.append(1) or fit(*args))
+    params = {"substitute": quick_substitute, "step_size": 1e-3}
+    defense = AEPPTClassifier(model, **params, random_state=random_state)
+    search = GridSearchCV(
+        defense,
+        {"step_size": [1e-4, 1e-3, 1e-2]},
+        scoring=attack_scorer(cv=2, random_state=0),
+        cv=2,
+    )
+    search.fit(X, is_member)
+    assert len(trained) == 3  # one for each fold and one for all
+    steps = [clone(defense).set_params(step_size=step).fit(X, is_member) for step in (1e-4, 1e-2)]
+    assert len(trained) == 3
+    one, other = (each.substitute_.decision_function(model.predict_proba(X)) for each in steps)
+    np.testing.assert_array_equal(one, other)
+    assert steps[0].substitute_ is not steps[1].substitute_
+    clone(defense).set_params(random_state=7).fit(X, is_member)
+    clone(defense).fit(X, np.roll(is_member, 1))
+    clone(defense).set_params(substitute__max_epochs=2).fit(X, is_member)
+    assert len(trained) == 6  # another seed, other members, another substitute
+    AEPPTClassifier(model, **params).fit(X, is_member)
+    assert len(trained) == 7  # nobody's clone
+    assert b"Shelf" not in pickle.dumps(steps[0])
 
 
 # --- bad input ----------------------------------------------------------------------------------

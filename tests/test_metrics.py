@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 pytest.importorskip("torch")
 
 from sklearn_aeppt import AEPPTClassifier, metrics
-from sklearn_aeppt.attacks import MIMAttack, query
+from sklearn_aeppt.attacks import GradientBoostingAttack, MIMAttack, query
 from sklearn_aeppt.metrics import (
     aeppt_refit,
     attack_scorer,
@@ -387,10 +387,10 @@ def test_attack_scorer_takes_a_callable_and_a_plain_target(overfit):
     assert np.isfinite(result["test_score"]).all()
 
 
-def test_default_attack_is_mim0(overfit):
+def test_default_attack_is_gradient_boosting(overfit):
     model, X, is_member = overfit[0], overfit[1][::4], overfit[3][::4]
     scorer = attack_scorer(cv=2, random_state=0)
-    expected = attack_scorer(MIMAttack("mim0", random_state=0), cv=2, random_state=0)
+    expected = attack_scorer(GradientBoostingAttack(random_state=0), cv=2, random_state=0)
     value = scorer(model, X, is_member)
     assert value == expected(model, X, is_member)
     assert value < -0.1

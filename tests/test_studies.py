@@ -31,6 +31,17 @@ def test_speed_experiment_runs_and_writes_its_figures(tmp_path, capsys):
     assert (tmp_path / "speed.md").read_text() in capsys.readouterr().out
 
 
+def test_increments_are_confirmed_by_the_double_loop(tmp_path):
+    pytest.importorskip("numba")
+    assert main(["increments", "--scale", "smoke", "--out", str(tmp_path)]) == 0
+    tables = json.loads((tmp_path / "increments.json").read_text())["tables"]
+    assert all(row["times the torch loop"] > 0 for row in tables["times"])
+    assert len(tables["vectors"]) == 7
+    for row in tables["vectors"]:
+        assert row["largest distance of increments from the double loop"] < 1e-7
+        assert row["the double loop agrees with increments"] == row["more than 1e-6 apart"]
+
+
 # on data this small the held-out attackers may stay above chance
 @pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
 @pytest.mark.parametrize("name", ["protection", "simplex"])

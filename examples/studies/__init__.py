@@ -17,6 +17,7 @@ STUDIES = {
     "frontier": "the L1 of every defense against the least that any defense needs",
     "gate": "how often --fail-above fails a model that leaks nothing, and one that leaks",
     "hardening": "load tests: many rows and classes, threads, processes, forks, hours of calls",
+    "increments": "AEPPT by increments: time against matrix products, and the same vectors",
     "oracles": "the equalized defense against variants, counts of equal outputs, and several keys",
     "out_of_fold": "the out-of-fold defense: attackers below the floor, hostile variants, utility",
     "protection": "non-adaptive and retrained attacks on AEPPT",

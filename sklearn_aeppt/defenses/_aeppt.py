@@ -7,20 +7,20 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._keyed_noise import generator
 from sklearn_aeppt._nets import torch
-from sklearn_aeppt._nets._perturbation import logit_gradient, perturb_block
+from sklearn_aeppt._nets._engine import perturb_rows
 from sklearn_aeppt._seeding import seed_unseeded
 from sklearn_aeppt._simplex import to_simplex
 from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks._mim import MIMAttack
 from sklearn_aeppt.defenses._base import OutputDefense
+from sklearn_aeppt.defenses._step_search import adversaries, search_step
+from sklearn_aeppt.defenses._substitutes import default_substitute, shelf_of
 
 
 class AEPPTClassifier(OutputDefense):
@@ -46,9 +46,13 @@ class AEPPTClassifier(OutputDefense):
     step_size : float > 0 or "auto", default="auto"
         Largest move of one confidence in one iteration, in probability. "auto" finds the
         smallest step at which the paper's adversary, a MIM trained on undefended answers of half
-        of the records, is at 50 % on the other half (the strongest of three), and takes twice
-        that: what fools one adversary fools the next only at up to twice the step. With class
-        labels, ``fit(X, y, is_member=mask)``, that adversary knows the true labels.
+        of the records, is at 50 % on the other half (the stronger of two). With class labels,
+        ``fit(X, y, is_member=mask)``, that adversary knows the true labels.
+    max_l1 : float in (0, 2], default=0.5
+        Limit of "auto": the mean L1 distance that the perturbation may have on held-out records.
+        Where that step would be beyond it, "auto" takes the largest step within it, and warns:
+        where the label alone tells members, no step hides them, and a large one only ruins the
+        confidences. A `step_size` given as a number is not limited.
     max_iter : int >= 1, default=100
         Iterations T.
     substitute : MIMAttack or estimator with its interface, default=None
@@ -73,7 +77,9 @@ class AEPPTClassifier(OutputDefense):
         Secret that the draws of "consistent" follow from. None takes a new one from the operating
         system at each `fit`.
     random_state : int, RandomState instance or None, default=None
-        Governs the split and the training of the substitute. It has no part in the key.
+        Governs the split and the training of the substitute. It has no part in the key. Clones
+        of one estimator, such as the candidates of a grid search, train a `MIMAttack` once for
+        equal confidences of equal members; with None that goes for any seed.
     verbose : int, default=0
         1 shows progress bars.
 
@@ -87,9 +93,11 @@ class AEPPTClassifier(OutputDefense):
         The fitted MIM.
     step_size_ : float
         The step in use.
-    step_search_ : dict of ndarray
-        ``step_size`` and ``accuracy`` of the strongest held-out MIM at each step tried; only
-        with "auto".
+    step_search_ : dict
+        Only with "auto". ``step_size``, ``accuracy`` of the stronger held-out MIM and ``l1``, the
+        mean L1 distance, at each step tried: ndarrays, by step. ``decided_by`` says what the step
+        in use follows from: "accuracy" (of 50 %), "max_l1", or "neither" where no step up to 0.1
+        reached one of them.
     n_iter_ : int
         Iterations of each record, `max_iter`.
     n_features_in_ : int
@@ -125,6 +133,7 @@ class AEPPTClassifier(OutputDefense):
     _parameter_constraints: dict = {
         **OutputDefense._parameter_constraints,
         "step_size": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "max_l1": [Interval(Real, 0, 2, closed="right")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "substitute": [HasMethods(["fit"]), None],
         "normalize": ["boolean"],
@@ -140,6 +149,7 @@ class AEPPTClassifier(OutputDefense):
         estimator: BaseEstimator,
         *,
         step_size: float | str = "auto",
+        max_l1: float = 0.5,
         max_iter: int = 100,
         substitute: BaseEstimator | None = None,
         normalize: bool = True,
@@ -153,6 +163,7 @@ class AEPPTClassifier(OutputDefense):
     ) -> None:
         self.estimator = estimator
         self.step_size = step_size
+        self.max_l1 = max_l1
         self.max_iter = max_iter
         self.substitute = substitute
         self.normalize = normalize
@@ -179,14 +190,11 @@ class AEPPTClassifier(OutputDefense):
         proba = np.concatenate([members.proba, non_members.proba]).astype(np.float32)
         view = slice_dict(proba=proba, label=proba.argmax(axis=1).astype(np.int64))
         is_member = np.arange(len(proba)) < len(members.proba)
-        substitute = self.substitute
-        if substitute is None:
-            substitute = MIMAttack("substitute", device=self.device, verbose=self.verbose)
-        self.substitute_ = seed_unseeded(clone(substitute), rng).fit(view, is_member)
+        self.substitute_ = self._train_substitute(view, is_member, rng)
         if not isinstance(getattr(self.substitute_, "module_", None), torch.nn.Module):
             raise TypeError(
-                f"substitute={substitute!r} has no torch module in module_ after fit, so there is "
-                "no gradient to follow: give a MIMAttack or an estimator with its interface."
+                f"substitute={self.substitute!r} has no torch module in module_ after fit, so "
+                "there is no gradient to follow: give a MIMAttack or one with its interface."
             )
         self.substitute_.module_.to(self.device)
         self.n_iter_ = self.max_iter
@@ -202,85 +210,45 @@ class AEPPTClassifier(OutputDefense):
                 view["label"] = np.where(known >= 0, known, view["label"])
             self._search_step(view, is_member, draws, rng)
 
-    def _search_step(
-        self, view, is_member, draws, rng, n_adversaries=3, n_known=10_000, n_scored=2048
-    ):
-        """Set twice the least step at which no MIM trained on undefended answers is above 50 %.
+    def _train_substitute(self, view, is_member, rng):
+        substitute = self.substitute
+        if substitute is None:
+            substitute = default_substitute(len(is_member), self.device, self.verbose)
+        seeded = seed_unseeded(clone(substitute), rng)
+        if type(substitute) is not MIMAttack:
+            return seeded.fit(view, is_member)
+        told_apart_by = substitute if self.random_state is None else seeded
+        return shelf_of(self).fit(seeded, told_apart_by.get_params(), view, is_member)
+
+    def _search_step(self, view, is_member, draws, rng):
+        """Set the least step at which no MIM trained on undefended answers is above 50 %.
 
         Each adversary knows one half of the records and is scored on the other, which the
-        defense, as deployed, was fitted on. The strongest of a few decides.
+        defense, as deployed, was fitted on. The stronger one decides.
         """
         if min(is_member.sum(), (~is_member).sum()) < 4:
             raise ValueError(
                 f"step_size='auto' needs at least 4 members and 4 non-members, got "
                 f"{is_member.sum()} and {(~is_member).sum()}: give more records or a number."
             )
-        games = []
+        games = adversaries(view, is_member, rng, device=self.device)
+
+        def shown(rows, step):
+            self.step_size_ = step
+            return self._perturb_in_blocks(
+                view["proba"][rows], None if draws is None else draws[rows]
+            )
+
         with tqdm(desc="step_size", unit="step", disable=not self.verbose) as bar:
-            for _ in range(n_adversaries):
-                seed = int(rng.randint(2**31 - 1))
-                known, scored = train_test_split(
-                    np.arange(len(is_member)), test_size=0.5, stratify=is_member, random_state=seed
-                )
-                known, scored = known[:n_known], scored[:n_scored]
-                mim = MIMAttack(
-                    early_stopping=len(known) >= 100, device=self.device, random_state=seed
-                )
-                games.append((mim.fit(view[known], is_member[known]), scored))
-            tried = {}
-
-            def fools(step):
-                self.step_size_ = step
-                accuracy = []
-                for mim, rows in games:
-                    drawn = None if draws is None else draws[rows]
-                    shown = self._perturb_in_blocks(view["proba"][rows], drawn)
-                    seen = slice_dict(proba=shown, label=view["label"][rows])
-                    accuracy.append(balanced_accuracy_score(is_member[rows], mim.predict(seen)))
-                tried[step] = max(accuracy)
-                bar.update()
-                return tried[step] <= 0.5
-
-            low = high = 1e-6
-            fools(low)
-            # within two standard errors of a fair coin there is nothing to hide
-            leaks = tried[low] > 0.5 + 1 / np.sqrt(len(games[0][1]))
-            while leaks and tried[high] > 0.5 and high < 0.1:
-                low, high = high, 4 * high
-                fools(high)
-            for _ in range(4 if high > low else 0):
-                middle = float(np.sqrt(low * high))
-                low, high = (low, middle) if fools(middle) else (middle, high)
-        steps = np.sort(list(tried))
-        accuracy = np.array([tried[step] for step in steps])
-        self.step_search_ = {"step_size": steps, "accuracy": accuracy}
-        if not leaks or (accuracy <= 0.5).any():
-            # the next adversary needs up to twice the step that fools these
-            self.step_size_ = 2 * float(steps[0] if not leaks else steps[accuracy <= 0.5][0])
-            return
-        # the least step that does about as well as the best
-        noise = 0.5 / np.sqrt(len(games[0][1]))
-        best = np.flatnonzero(accuracy <= accuracy.min() + noise)[0]
-        self.step_size_ = float(steps[best])
-        warnings.warn(
-            f"No step_size up to {steps[-1]:.3g} brings the held-out MIM to 50 %; "
-            f"{steps[best]:.3g} leaves it at {accuracy[best]:.1%}. The label alone may "
-            "reveal members; no output defense that keeps labels can prevent that.",
-            stacklevel=6,
-        )
+            found = search_step(games, shown, self.max_l1, on_step=bar.update)
+        self.step_size_, self.step_search_, warning = found
+        if warning:
+            warnings.warn(warning, stacklevel=6)
 
     def _perturb_block(self, proba, draws=None):
-        module = self.substitute_.module_
-        device = next(module.parameters(), torch.empty(0)).device  # where it was loaded to
         label = proba.argmax(axis=1)
-        q = perturb_block(
-            logit_gradient(module),
-            torch.tensor(proba, dtype=torch.float32, device=device),
-            torch.as_tensor(label, device=device),
-            torch.as_tensor(self._steps(len(proba), draws), device=device),
-            self.step_size_,
-        )
-        q = q.cpu().numpy()
+        steps = self._steps(len(proba), draws)
+        q = perturb_rows(self.substitute_.module_, proba, label, steps, self.step_size_)
         return to_simplex(proba, q, label) if self.normalize else q
 
     def _steps(self, n, draws):
@@ -288,6 +256,15 @@ class AEPPTClassifier(OutputDefense):
         if draws is None:
             return np.random.default_rng().random((self.max_iter, n), dtype=np.float32)
         return np.abs(2 * ((self._turns + draws[:, 0]) % 1) - 1).astype(np.float32)
+
+    def __sklearn_clone__(self):
+        """Clone, and share what substitutes have been trained: a search would train each anew."""
+        twin = super().__sklearn_clone__()
+        vars(twin)["_shelf"] = shelf_of(self)  # type: ignore[index]
+        return twin
+
+    def __getstate__(self):
+        return {name: value for name, value in super().__getstate__().items() if name != "_shelf"}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
