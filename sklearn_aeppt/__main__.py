@@ -157,7 +157,7 @@ def _audit(args):
         name=args.model, memory=args.cache, verbose=1, fitted_on=_fitted_on(args, model),
     )  # fmt: skip
     if args.out is not None:
-        report.to_html(args.out) if args.out.endswith(".html") else report.to_json(args.out)
+        report.to_html(args.out) if args.out.lower().endswith(".html") else report.to_json(args.out)
     print(report.to_json() if args.format == "json" else report)
     if args.fail_above is None:
         return 0
@@ -190,7 +190,13 @@ def _load(args):
     """Return (model, (X_mem, y_mem), (X_non, y_non)) out of the files that were named."""
     from sklearn_aeppt._files import load_model
     from sklearn_aeppt._precomputed import PrecomputedClassifier
-    from sklearn_aeppt._tables import load_records, match_columns, name_classes, prepare_records
+    from sklearn_aeppt._tables import (
+        as_confidences,
+        load_records,
+        match_columns,
+        name_classes,
+        prepare_records,
+    )
 
     files = args.members, args.non_members
     (X_mem, y_mem), (X_non, y_non) = (load_records(file, args.target) for file in files)
@@ -206,18 +212,23 @@ def _load(args):
         X_mem, X_non = match_columns(X_mem, X_non)
         columns = getattr(X_mem, "columns", range(X_mem.shape[1]))
         model = PrecomputedClassifier(name_classes(columns, y_mem, y_non))
+        X_mem, X_non = as_confidences(X_mem, X_non, getattr(X_mem, "columns", model.classes_))
     return model, (X_mem, y_mem), (X_non, y_non)
 
 
-def check_out(path, endings):
+def check_out(path, endings, model=None):
     """Refuse a file that cannot be written, before the work that it is to hold."""
     if path is None:
         return
-    if not path.endswith(endings):
+    if not path.lower().endswith(endings):
         raise ValueError(f"--out {path}: give a file that ends in {' or '.join(endings)}.")
     folder = Path(path).parent
     if not folder.is_dir():
         raise ValueError(f"--out {path}: there is no folder {folder}; create it first.")
+    if model is not None and Path(path).resolve() == Path(model).resolve():
+        raise ValueError(
+            f"--out {path} is the file of --model, which would be lost: give another file."
+        )
 
 
 def _parameters(args, defense):
@@ -244,7 +255,7 @@ def _protect(args):
     from sklearn_aeppt._files import import_skops
     from sklearn_aeppt._saving import writing
 
-    check_out(args.out, (".skops",))
+    check_out(args.out, (".skops",), args.model)
     defense = getattr(defenses, args.defense)
     parameters = _parameters(args, defense)
     model, (X_mem, y_mem), (X_non, y_non) = _load(args)

@@ -6,7 +6,7 @@ or drawn.
 """
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, column_or_1d
@@ -86,8 +86,12 @@ def _first_of(X):
     """Return what the columns are called and what the first two records hold."""
     if hasattr(X, "__dask_graph__"):  # a plan, which nobody can change
         return None
-    if issparse(X) and X.format in ("coo", "bsr", "dia"):  # which have no rows to take
-        return [], [part.tobytes() for part in vars(X).values() if isinstance(part, np.ndarray)]
+    if issparse(X) and X.format == "coo":  # which has no rows to take, and is not converted whole
+        kept = X.row < 2
+        shape = min(2, X.shape[0]), X.shape[1]
+        X = csr_array((X.data[kept], (X.row[kept], X.col[kept])), shape=shape)
+    elif issparse(X) and X.format in ("bsr", "dia"):
+        X = X.tocsr()
     return column_names(X), record_bytes(_safe_indexing(X, np.arange(min(2, _num_samples(X)))))
 
 

@@ -50,7 +50,7 @@ def load_model(path, *, trust=False):
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path}: no such file; give the model's file with --model.")
-    if path.suffix != ".skops":
+    if path.suffix.lower() != ".skops":
         if not trust:
             raise ValueError(
                 f"{path} is not a .skops file, and loading pickle or joblib files executes any "

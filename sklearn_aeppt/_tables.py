@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_aeppt._precomputed import PrecomputedClassifier
+from sklearn_aeppt._class_columns import class_prefix, in_class_order, some
+from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._saving import read_records
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
@@ -27,17 +28,18 @@ def load_records(path, target=None):
     Raises
     ------
     ValueError
-        If the file is not there, of an unknown kind, not UTF-8, or lacks labels.
+        If the file is not there, of an unknown kind, not UTF-8, or lacks records or labels.
     """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path}: no such file; give a {KINDS} file.")
-    ending = path.suffixes[-2:] if path.suffix in COMPRESSED else path.suffixes[-1:]
-    kind = ending[0] if ending else ""
+    endings = [suffix.lower() for suffix in path.suffixes]
+    is_compressed = endings[-1:] and endings[-1] in COMPRESSED
+    kind = "".join(endings[-2:-1] if is_compressed else endings[-1:])
     if kind == ".npz":
         arrays = read_records(path)
         X, y = arrays["X"], arrays["y"]
-    elif kind in SEPARATORS or path.suffix == ".parquet":
+    elif kind in SEPARATORS or (kind == ".parquet" and not is_compressed):
         X, y = _read_frame(path, SEPARATORS.get(kind), target)
     else:
         raise ValueError(f"{path}: unknown kind of file; give {KINDS}.")
@@ -46,6 +48,8 @@ def load_records(path, target=None):
             f"{path} has records of shape {X.shape} and labels of shape {y.shape}: give rows of "
             "records, and a label (text or number) for each."
         )
+    if not len(y):
+        raise ValueError(f"{path} holds no records.")
     import pandas as pd
 
     missing = np.flatnonzero(pd.isna(y))
@@ -66,11 +70,16 @@ def _read_frame(path, separator, target):
         raise ValueError(
             f"{path} is damaged or not the kind of file that its name says: {error}"
         ) from error
+    if table.shape[1] < 2:
+        between = {",": " separated by commas", "\t": " separated by tabs"}.get(separator, "")
+        raise ValueError(
+            f"{path} has one column only, {some(table.columns)!r}: give columns{between}, one of "
+            "them with the class labels."
+        )
     target = table.columns[-1] if target is None else target
     if target not in table:
-        known = ", ".join(map(str, table.columns[:5]))
         raise ValueError(
-            f"{path} has no column {target!r}: it has {known}{', ...' * (table.shape[1] > 5)}. "
+            f"{path} has no column {target!r}: it has {some(table.columns)}. "
             "Name the column of the class labels with --target."
         )
     y = table[target]
@@ -111,16 +120,57 @@ def match_columns(X_mem, X_non, names=None):
         more = [name for name in X if name not in order]
         if missing:
             raise ValueError(
-                f"{option} lacks the column(s) {_some(missing)} of {source}; it has "
-                f"{_some(X.columns)}: give the columns that the model was trained on, and name the "
+                f"{option} lacks the column(s) {some(missing)} of {source}; it has "
+                f"{some(X.columns)}: give the columns that the model was trained on, and name the "
                 "labels with --target."
             )
         if more:
             raise ValueError(
-                f"{option} has the column(s) {_some(more)}, which {source} does not know"
+                f"{option} has the column(s) {some(more)}, which {source} does not know"
                 f"{_index_hint(more)}: leave them out, or name the labels with --target."
             )
+    _check_kinds(X_mem[order], X_non[order])
     return X_mem[order], X_non[order]
+
+
+def _check_kinds(X_mem, X_non):
+    """Refuse a column that holds numbers in one table and something else in the other."""
+    sides = {"--members": X_mem, "--non-members": X_non}
+    for name in X_mem:
+        numeric = [X[name].dtype.kind in "iuf" and X[name].notna().any() for X in sides.values()]
+        for option, other in zip(sides, reversed(numeric)):
+            if other:
+                _check_numbers(sides[option][[name]], option)
+
+
+def _check_numbers(X, option):
+    """Refuse what is no number in a frame, by its row and column; a missing value may be one."""
+    import pandas as pd
+
+    for name in X:
+        words = X[name].notna() & pd.to_numeric(X[name], errors="coerce").isna()
+        if words.any():
+            row = int(np.flatnonzero(words)[0])
+            raise ValueError(
+                f"{option} holds {X[name].iloc[row]!r} in the column {name!r} of record number "
+                f"{row} (from 0), where numbers are expected: correct the file."
+            )
+
+
+def as_confidences(X_mem, X_non, classes):
+    """Return tables as arrays of confidences, in the order of the classes where they have names."""
+    arrays = []
+    for option, X in (("--members", X_mem), ("--non-members", X_non)):
+        if hasattr(X, "iloc"):
+            _check_numbers(X, option)
+            rows, columns = np.nonzero(X.isna().to_numpy())
+            if len(rows):
+                raise ValueError(
+                    f"{option} has no confidence in the column {X.columns[columns[0]]!r} of record "
+                    f"number {rows[0]} (from 0): complete it, or leave the record out."
+                )
+        arrays.append(in_class_order(X, classes, option).astype(np.float64))
+    return arrays
 
 
 def prepare_records(model, X_mem, X_non, options=("--members", "--non-members")):
@@ -129,10 +179,10 @@ def prepare_records(model, X_mem, X_non, options=("--members", "--non-members"))
     A model that knows no names is given an array, or the table where it takes no array; one column
     of text is given to it as a list of texts.
     """
-    if isinstance(model, PrecomputedClassifier):  # it takes columns by name, and any others, too
-        match_columns(X_mem, X_non, list(map(str, model.classes_)))
-        return match_columns(X_mem, X_non)
     names = known_names(model)
+    if names is None and takes_confidences(model):
+        X_mem, X_non = match_columns(X_mem, X_non)
+        return as_confidences(X_mem, X_non, model.classes_)
     sides = match_columns(X_mem, X_non, names)
     expected = getattr(model, "n_features_in_", None) or None  # a saved CatBoost model says 0
     for option, X in zip(options, sides):
@@ -193,16 +243,15 @@ def name_classes(columns, *labels):
     known = np.unique(np.concatenate([np.asarray(side, dtype=str) for side in labels]))
     values = {str(value): value for side in labels for value in side}
     names = [str(column) for column in columns]
-    if not set(known) <= set(names):
-        shared = _shared_prefix(names)
-        names = [name[len(shared) :] for name in names]
-    lacking = sorted(set(known) - set(names))
-    if lacking:
+    prefix = class_prefix(names, known.tolist())
+    if prefix is None:
+        lacking = sorted(set(known) - set(names))
         raise ValueError(
-            f"The columns {_some(columns)} hold no confidences for the class(es) "
-            f"{_some(lacking)}: name each column after its class, exactly as in the "
-            "labels, and name the column of the labels with --target."
+            f"The columns {some(columns)} hold no confidences for the class(es) "
+            f"{some(lacking)}: name each column after its class, exactly as in the labels, with "
+            "one prefix before all or none, and name the column of the labels with --target."
         )
+    names = [name.removeprefix(prefix) for name in names]
     kind = type(next(iter(values.values())))
     classes = []
     for column, name in zip(columns, names):
@@ -213,7 +262,7 @@ def name_classes(columns, *labels):
                 hint = _index_hint([column])
                 raise ValueError(
                     f"The column {column!r} is not named after a class{hint}; the labels are "
-                    f"{_some(known)}: leave it out, or name the labels with --target."
+                    f"{some(known)}: leave it out, or name the labels with --target."
                 ) from None
         elif name not in values and _index_hint([column]):
             raise ValueError(
@@ -233,23 +282,9 @@ def _read_as(kind, text):
     return kind(text)
 
 
-def _shared_prefix(names):
-    """Return what all names begin with, up to its last character that is no letter or digit."""
-    shortest = min(names, key=len)
-    n = next((i for i, c in enumerate(shortest) if any(name[i] != c for name in names)), 0)
-    while n and shortest[n - 1].isdigit():
-        n -= 1
-    return shortest[:n]
-
-
 def _index_hint(columns):
     """Return what to say of columns that look like an index that pandas wrote."""
     unnamed = [c for c in columns if str(c).startswith(("Unnamed: ", "__index_level_"))]
     if not unnamed:
         return ""
     return f" ({unnamed[0]!r} looks like the index of a frame: save it with index=False)"
-
-
-def _some(names):
-    names = list(map(str, names))
-    return ", ".join(names[:5]) + ", ..." * (len(names) > 5)

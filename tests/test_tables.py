@@ -14,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn_aeppt import PrecomputedClassifier
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt._files import load_model
-from sklearn_aeppt._tables import load_records, name_classes
+from sklearn_aeppt._tables import load_records, match_columns, name_classes
 from sklearn_aeppt.audit import audit
+from sklearn_aeppt.defenses import RoundingClassifier
 
 pd = pytest.importorskip("pandas")
 skops_io = pytest.importorskip("skops.io")
@@ -36,10 +37,10 @@ def run(tmp_path, capsys):
     def run(members, others, *options, ending="csv", index=False, model=None, **write):
         files = [tmp_path / f"{name}.{ending}" for name in ("members", "others")]
         for table, file in zip((members, others), files):
-            if ending == "parquet":
+            if ending.lower() == "parquet":
                 table.to_parquet(file, index=index)
             else:
-                separator = "\t" if ending.startswith("tsv") else ","
+                separator = "\t" if ending.lower().startswith("tsv") else ","
                 table.to_csv(file, index=index, sep=separator, **write)
         command = ["audit", "--members", files[0], "--non-members", files[1]]
         command += ["--target", "label", "--attacks", "quick", "--seed", 0, "--format", "json"]
@@ -229,9 +230,11 @@ def test_na_is_a_label(run):
     assert status == 0 and report["n_members"] == 120
 
 
-@pytest.mark.parametrize("ending", ["csv.gz", "tsv", "tsv.bz2", "csv.zip", "parquet"])
+@pytest.mark.parametrize(
+    "ending", ["csv.gz", "tsv", "tsv.bz2", "csv.zip", "parquet", "CSV", "Csv.GZ", "TSV", "PARQUET"]
+)
 def test_kinds_of_files(run, ending):
-    if ending == "parquet":
+    if ending.lower() == "parquet":
         pytest.importorskip("pyarrow")
     expected = run(RECORDS[A], RECORDS[B], model=FOREST)[1]["results"]
     assert run(RECORDS[A], RECORDS[B], model=FOREST, ending=ending)[1]["results"] == expected
@@ -252,6 +255,69 @@ def test_where_the_result_goes_is_checked_before_the_work(tmp_path, capsys, comm
     assert "there is no folder" in capsys.readouterr().err
     assert main([command, *options, "--out", str(tmp_path / "a.txt")]) == 2
     assert "give a file that ends in" in capsys.readouterr().err
+
+
+def test_names_of_files_in_capitals(tmp_path, capsys):
+    for name, side in (("m.NPZ", A), ("n.npz", B)):
+        with open(tmp_path / name, "wb") as file:
+            np.savez(file, X=X[side], y=y[side])
+    with open(tmp_path / "model.SKOPS", "wb") as file:
+        skops_io.dump(FOREST, file)
+    sides = ["--members", str(tmp_path / "m.NPZ"), "--non-members", str(tmp_path / "n.npz")]
+    options = [*sides, "--model", str(tmp_path / "model.SKOPS"), "--seed", "0"]
+    out = tmp_path / "report.HTML"
+    assert main(["audit", *options, "--attacks", "quick", "--out", str(out)]) == 0
+    assert out.read_text(encoding="utf-8").lstrip().startswith("<")
+    out = tmp_path / "defended.SKOPS"
+    assert main(["protect", *options, "--defense", "RoundingClassifier", "--out", str(out)]) == 0
+    assert load_model(out).classes_.tolist() == ["a", "b", "c"]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("way", ["same", "with a dot", "link"])
+def test_protect_does_not_write_over_the_model(tmp_path, capsys, monkeypatch, way):
+    monkeypatch.chdir(tmp_path)
+    skops_io.dump(FOREST, "model.skops")
+    before = (tmp_path / "model.skops").read_bytes()
+    out = {"same": "model.skops", "with a dot": "./model.skops", "link": "link.skops"}[way]
+    if way == "link":
+        (tmp_path / out).symlink_to("model.skops")
+    options = ["--members", "m.csv", "--non-members", "n.csv", "--model", "model.skops"]
+    assert main(["protect", *options, "--out", out]) == 2
+    assert f"--out {out} is the file of --model" in capsys.readouterr().err
+    assert (tmp_path / "model.skops").read_bytes() == before
+
+
+@pytest.mark.parametrize("word", ["oops", "1,5"])
+@pytest.mark.parametrize("model", [None, FOREST], ids=["confidences", "records"])
+def test_a_word_among_numbers_is_named_by_row_and_column(run, model, word):
+    table = (CONFIDENCES if model is None else RECORDS).astype(object)
+    name = table.columns[1]
+    for option, sides in (("--members", (A, B)), ("--non-members", (B, A))):
+        wrong = table[sides[0]].copy()
+        wrong.iloc[4, 1] = word
+        pair = (wrong, table[sides[1]]) if option == "--members" else (table[sides[1]], wrong)
+        status, error = run(*pair, model=model)
+        where = f"{option} holds {word!r} in the column {name!r} of record number 4"
+        assert status == 2 and where in error
+
+
+def test_columns_without_numbers_on_one_side_are_no_words():
+    table = RECORDS.assign(note=[None] * 120 + ["x"] * 120)[[*"pqrs", "note", "label"]]
+    sides = match_columns(table[A].astype({"note": float}), table[B])
+    assert [list(side) for side in sides] == [[*"pqrs", "note", "label"]] * 2
+
+
+def test_holes_and_tables_of_one_column_are_named(run):
+    hole = CONFIDENCES.copy()
+    hole.iloc[7, 2] = np.nan
+    status, error = run(hole[A], hole[B])
+    assert status == 2 and "no confidence in the column 'c' of record number 7 (from 0)" in error
+    joined = RECORDS[list("pqrs")].astype(str).agg(";".join, axis=1).to_frame("p;q;r;s;label")
+    status, error = run(joined[A], joined[B], model=FOREST)
+    assert status == 2 and "has one column only, 'p;q;r;s;label': give columns" in error
+    status, error = run(RECORDS[:0], RECORDS[B], model=FOREST)
+    assert status == 2 and "members.csv holds no records" in error
 
 
 def test_a_pipeline_of_texts(run):
@@ -310,7 +376,34 @@ def test_saved_classes_take_their_confidences_by_name(run, truth):
         assert report["strongest"]["accuracy"] == pytest.approx(truth.strongest["accuracy"])
     status, error = run(*(CONFIDENCES.rename(columns={"a": "x"})[side] for side in (A, B)),
                         model=model)  # fmt: skip
-    assert status == 2 and "lacks the column(s) a of the model" in error
+    assert status == 2 and "--members has columns named x, b, c, and the classes are a, b" in error
+
+
+@pytest.mark.parametrize("prefix", ["", "proba_", "c"])
+@pytest.mark.parametrize("fitted_on_names", [False, True])
+def test_a_saved_defense_takes_confidences_by_name(run, prefix, fitted_on_names):
+    table = CONFIDENCES.rename(columns={name: prefix + name for name in "abc"})
+    proba = table.drop(columns="label") if fitted_on_names else table.iloc[:, :3].to_numpy()
+    defense = RoundingClassifier(PrecomputedClassifier(list("abc")), decimals=1)
+    defense.fit(proba[A], proba[B])
+    expected = run(table[A], table[B], model=defense)[1]["results"]
+    for order in ([2, 0, 1, 3], [3, 1, 2, 0]):
+        mixed = table.iloc[:, order]
+        assert run(mixed[A], mixed[B], model=defense)[1]["results"] == expected
+    status, error = run(*(table.set_axis([*"xyz", "label"], axis=1)[s] for s in (A, B)),
+                        model=defense)  # fmt: skip
+    assert status == 2 and "x, y, z" in error
+
+
+def test_one_class_is_the_beginning_of_another(run, truth):
+    names = {"a": "cat", "b": "cow", "c": "cats"}
+    table = CONFIDENCES.rename(columns={k: f"p_{v}" for k, v in names.items()})
+    table = table.replace({"label": names})[["p_cat", "label", "p_cow", "p_cats"]]
+    status, report = run(table[A], table[B])
+    assert status == 0 and report["floor"] == pytest.approx(truth.floor)
+    mixed = table.rename(columns={"p_cow": "q_cow"})
+    status, error = run(mixed[A], mixed[B])
+    assert status == 2 and "with one prefix before all or none" in error
 
 
 def test_confidences_of_any_frame_are_taken_by_name():
