@@ -455,7 +455,9 @@ def test_auto_says_so_when_no_step_will_do(aeppt):
 def test_max_l1_bounds_what_auto_may_cost(overfit):
     model, X, _, is_member = overfit
     defense = AEPPTClassifier(model, max_l1=0.01, random_state=0)
-    with pytest.warns(UserWarning, match=r"above max_l1=0.01.*mean L1 of 0.00"):
+    with pytest.warns(
+        UserWarning, match=r"No step_size up to .* within max_l1=0.01.*mean L1 of 0.00"
+    ):
         defense.fit(X, is_member)
     found = defense.step_search_
     steps, accuracy, l1 = found["step_size"], found["accuracy"], found["l1"]

@@ -130,16 +130,12 @@ def _warning(step, found, max_l1):
     if found["decided_by"] == "accuracy":
         return None
     here = np.flatnonzero(found["step_size"] == step)[0]
-    left = (
+    within = ""
+    if found["decided_by"] == "max_l1":
+        within = f" within max_l1={max_l1:.3g}"
+    return (
+        f"No step_size up to {found['step_size'][-1]:.3g}{within} brings the held-out MIM to 50 %: "
         f"{step:.3g} leaves it at {found['accuracy'][here]:.1%} with a mean L1 of "
         f"{found['l1'][here]:.3g}. The label alone may reveal members; no output defense that "
         "keeps labels can prevent that."
-    )
-    if found["decided_by"] == "max_l1":
-        return (
-            f"The step_size that brings the held-out MIM to 50 % would need a mean L1 "
-            f"above max_l1={max_l1:.3g}: {left}"
-        )
-    return (
-        f"No step_size up to {found['step_size'][-1]:.3g} brings the held-out MIM to 50 %: {left}"
     )
