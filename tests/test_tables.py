@@ -456,3 +456,13 @@ def test_a_table_is_read_as_utf_8(tmp_path):
     file.write_text("x,label\n1,ä\n2,b\n", "latin-1")
     with pytest.raises(ValueError, match="is not UTF-8"):
         load_records(file)
+
+
+def test_confidences_go_by_name_whatever_the_defense_was_fitted_on():
+    frame = pd.DataFrame(rng.dirichlet(np.ones(3), 200), columns=["a", "b", "c"])
+    model = PrecomputedClassifier(["a", "b", "c"])
+    for X in (frame, frame.to_numpy()):
+        defended = RoundingClassifier(model, decimals=1).fit(X[:100], X[100:])
+        expected = defended.predict_proba(X)
+        for asked in (frame, frame[["c", "a", "b"]], frame.to_numpy()):
+            np.testing.assert_array_equal(defended.predict_proba(asked), expected)

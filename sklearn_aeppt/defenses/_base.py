@@ -527,7 +527,8 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
             return  # fitted, and of the right width: for one record, the checks below take as long
             # as its answer
         check_is_fitted(self)
-        check_feature_names(self, X, reset=False)
+        if not takes_confidences(self.estimator_):  # whose columns go by the names of the classes
+            check_feature_names(self, X, reset=False)
         if getattr(X, "ndim", 2) > 1:  # else the estimator knows best what is wrong
             check_n_features(self, X, reset=False)
 
