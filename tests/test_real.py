@@ -47,9 +47,12 @@ def test_location30(location30):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
 def test_walmart37(walmart37):
-    before, after, _ = play(*walmart37, n=3000, epochs=60, seed=0, labels=True)
+    # the label alone tells members here: the limit on the size decides, not the accuracy
+    with pytest.warns(UserWarning, match="within max_l1=0.5"):
+        before, after, size = play(*walmart37, n=3000, epochs=60, seed=0, labels=True)
     assert before > 0.7
-    assert after <= 0.53
+    assert after <= 0.6
+    assert size <= 0.5
 
 
 @pytest.mark.slow

@@ -81,6 +81,7 @@ def test_differential_privacy_beside_defended_answers(tmp_path):
     assert all(row["strongest retrained"] <= row["bound on any attack"] <= 1 for row in rows)
 
 
+@pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
 @pytest.mark.parametrize("name", ["equalized", "frontier", "records", "rounds"])
 def test_comparisons_of_defenses_run(name, tmp_path):
     if name == "frontier":
@@ -89,8 +90,9 @@ def test_comparisons_of_defenses_run(name, tmp_path):
     assert all(
         row["mean L1"] >= 0 and row["excess"] < 0.5 for row in tables["runs"] if "excess" in row
     )
-    kept = [row["labels kept"] for row in tables["runs"] if "labels kept" in row]
-    assert all(share == 1 for share in kept)
+    kept = {row["data"]: row["labels kept"] for row in tables["runs"] if "labels kept" in row}
+    changed = [data for data, share in kept.items() if share < 1]
+    assert all(data.endswith("out of fold") for data in changed)
 
 
 def test_the_gate_is_counted_for_models_that_leak_and_for_others(tmp_path):

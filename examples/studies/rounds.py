@@ -3,7 +3,7 @@
 import numpy as np
 
 from examples.studies._data import key_from, made_up, tables
-from examples.studies.defenses import draw, play_all
+from examples.studies.defenses import draw, no_models, play_all
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier
 from sklearn_aeppt._precomputed import PrecomputedClassifier
 from sklearn_aeppt.defenses._base import OutputDefense
@@ -46,7 +46,7 @@ def run(scale="paper", seed=0, data=None, memory=None):
     name, jobs = "made-up" if data is None else "location30", []
     for s in range(seed, seed + (1 if smoke else 3)):
         X, y = made_up(np.random.default_rng(s), 2 * n) if data is None else tables(data)[name]
-        jobs.append((name, s, *draw(X, y, n, s), net, in_rounds, False))
+        jobs.append((name, s, *draw(X, y, n, s), net, in_rounds, no_models))
     return play_all(jobs, memory)
 
 
