@@ -36,6 +36,7 @@ if torch is not None:
     from sklearn_aeppt.attacks import MIMAttack
 
     quick = MIMAttack("substitute", max_epochs=40, random_state=0)
+KEY = b"a key of the tests, known to all"
 ATTACKS = [
     GapAttack(),
     *(ThresholdAttack(s, per_class=pc) for s in STATISTICS for pc in (True, False)),
@@ -143,7 +144,7 @@ def test_rounding_equals_the_attack_on_rounded_answers(game):
 @needs_torch
 def test_fixed_attacker_fails_on_aeppt_and_adaptive_ones_succeed(overfit):
     model, X, y, is_member = overfit
-    defense = AEPPTClassifier(model, random_state=0).fit(X, y, is_member=is_member)
+    defense = AEPPTClassifier(model, key=KEY, random_state=0).fit(X, y, is_member=is_member)
     plain, shown = query(model, X, y), query(defense, X, y)
     known, scored = train_test_split(
         np.arange(len(X)), test_size=0.5, stratify=is_member, random_state=0
