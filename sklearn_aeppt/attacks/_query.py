@@ -168,7 +168,7 @@ def _ask_often(targets, X, n_queries, steps, rng):
     """
     first = [ask_as_attacker(target, X).astype(np.float32, copy=False) for target in targets]
     n, n_classes = first[0].shape
-    labels = [ask_labels(*asked) for asked in zip(targets, [X] * len(targets), first)]
+    labels = [ask_labels(target, X, shown) for target, shown in zip(targets, first)]
     answers = np.empty((n, n_queries, len(targets), n_classes), dtype=np.float32)
     answers[:, 0] = np.stack(first, axis=1)
     said = np.empty(answers.shape[:3], dtype=np.int64)

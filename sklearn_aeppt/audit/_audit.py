@@ -15,9 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import (
-    _num_samples,
-)
+from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask_as_attacker, check_ready

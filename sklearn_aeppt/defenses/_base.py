@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from copy import copy
-from inspect import signature
 from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import (
     assert_all_finite,
@@ -18,7 +16,6 @@ from sklearn.utils import (
     indexable,
 )
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _num_samples,
@@ -34,7 +31,6 @@ from sklearn_aeppt._compat import (
     check_n_features,
     check_sample_weight,
     clone_parametrized,
-    routing_enabled,
     take_fit_params,
 )
 from sklearn_aeppt._fitted import FittedInside, is_fitted
@@ -59,12 +55,13 @@ from sklearn_aeppt.defenses._decision import (
     stretch_around,
 )
 from sklearn_aeppt.defenses._record_grid import RecordGrid
+from sklearn_aeppt.defenses._wraps import WrapsClassifier
 
 #: What messages call the answers of the wrapped model.
 PROBA, LABELS = "estimator.predict_proba(X)", "estimator.predict(X)"
 
 
-class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, BaseEstimator):
+class OutputDefense(WrapsClassifier, ClassifierMixin, OneStep, FittedInside, BaseEstimator):
     """Base of the classifiers that release other confidences than those of the model they wrap.
 
     A subclass has the parameters ``estimator``, ``member_fraction`` and ``random_state`` and
@@ -114,9 +111,6 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
     >>> MixedClassifier(model).fit(X[::2], X[1::2]).perturb([[1.0, 0.0, 0.0]]).round(3)
     array([[0.667, 0.167, 0.167]])
     """
-
-    #: Weights are for the wrapped estimator, which requests them or does not.
-    __metadata_request__fit = {"sample_weight": UNUSED}
 
     _parameter_constraints: dict = {
         "estimator": "no_validation",  # `fit` checks it, to say how to fix it
@@ -315,29 +309,6 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
                 f"estimator={self.estimator!r} has no predict_proba to defend: wrap it in "
                 "sklearn.calibration.CalibratedClassifierCV, or switch its probabilities on."
             )
-
-    def _routed(self, fit_params):
-        """Return the parameters of the estimator's ``fit``."""
-        if routing_enabled():
-            return process_routing(self, "fit", **fit_params).estimator.fit
-        if "sample_weight" in fit_params and not takes_weights(self.estimator):
-            raise ValueError(
-                f"sample_weight is given, but {type(self.estimator).__name__}.fit takes none: use "
-                "an estimator that does, or pass <step>__sample_weight to a step of a Pipeline."
-            )
-        return fit_params
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return who takes which metadata, see scikit-learn's user guide on metadata routing.
-
-        Returns
-        -------
-        routing : sklearn.utils.metadata_routing.MetadataRouter
-            That of this defense, whose ``fit`` hands metadata to that of `estimator`.
-        """
-        training = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(estimator=self.estimator, method_mapping=training)
 
     def _choose_members(self, X, y, is_member):
         """Return X, the class labels, and who trains the estimator."""
@@ -575,20 +546,3 @@ class OutputDefense(ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, 
         twin = clone_parametrized(frozen)
         twin.estimator = self.estimator
         return twin
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        if hasattr(self.estimator, "__sklearn_tags__"):
-            wrapped = self.estimator.__sklearn_tags__()
-            tags.input_tags = copy(wrapped.input_tags)
-            if wrapped.classifier_tags is not None:
-                tags.classifier_tags.multi_class = wrapped.classifier_tags.multi_class
-                tags.classifier_tags.poor_score = wrapped.classifier_tags.poor_score
-        return tags
-
-
-def takes_weights(estimator):
-    """Return whether ``fit`` takes weights of records, or hands on whatever it is given."""
-    parameters = signature(estimator.fit).parameters
-    hands_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    return "sample_weight" in parameters or hands_on

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
@@ -10,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import (
     _safe_indexing,
     assert_all_finite,
@@ -19,20 +18,18 @@ from sklearn.utils import (
     indexable,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask, ask_labels
-from sklearn_aeppt._compat import check_feature_names, check_n_features, routing_enabled
+from sklearn_aeppt._compat import check_feature_names, check_n_features
 from sklearn_aeppt._containers import as_array, computed
 from sklearn_aeppt._fitted import FittedInside, is_fitted
 from sklearn_aeppt._one_step import OneStep
 from sklearn_aeppt._records import RecordRows, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._seeding import seed_alike
-from sklearn_aeppt.defenses._base import takes_weights
 from sklearn_aeppt.defenses._decision import decide_by_argmax
 from sklearn_aeppt.defenses._fold_bandwidth import choose_bandwidth
 from sklearn_aeppt.defenses._fold_groups import deal_folds, find_near_duplicates
@@ -50,14 +47,13 @@ from sklearn_aeppt.defenses._fold_models import (
     unseen_answers,
 )
 from sklearn_aeppt.defenses._fold_space import Neighborhood, RecordSpace
+from sklearn_aeppt.defenses._wraps import WrapsClassifier
 
 LARGEST = 0.02  # share of the records that a group of near-duplicates may hold
 BLOCK = 1024, 2**24  # records at a time, and numbers that all models say of them
 
 
-class OutOfFoldClassifier(
-    ClassifierMixin, MetaEstimatorMixin, OneStep, FittedInside, BaseEstimator
-):
+class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInside, BaseEstimator):
     """Classifier that answers every query by models that have not seen the record next to it.
 
     The training records are cut into folds, `n_repeats` times, near-duplicates always in one fold
@@ -195,9 +191,6 @@ class OutOfFoldClassifier(
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-
-    #: Weights are for the wrapped estimator, which requests them or does not.
-    __metadata_request__fit = {"sample_weight": UNUSED}
 
     def __init__(
         self,
@@ -377,29 +370,6 @@ class OutOfFoldClassifier(
         starts = np.cumsum([0, *(len(np.unique(fold)) for fold in self.fold_[:-1])])
         return [models.models[i] for i in starts[:3]]
 
-    def _routed(self, fit_params):
-        """Return the parameters of the estimator's ``fit``."""
-        if routing_enabled():
-            return process_routing(self, "fit", **fit_params).estimator.fit
-        if "sample_weight" in fit_params and not takes_weights(self.estimator):
-            raise ValueError(
-                f"sample_weight is given, but {type(self.estimator).__name__}.fit takes none: use "
-                "an estimator that does, or pass <step>__sample_weight to a step of a Pipeline."
-            )
-        return fit_params
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return who takes which metadata, see scikit-learn's user guide on metadata routing.
-
-        Returns
-        -------
-        routing : sklearn.utils.metadata_routing.MetadataRouter
-            ``fit`` hands metadata to that of `estimator`.
-        """
-        training = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(estimator=self.estimator, method_mapping=training)
-
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the confidences of the models that have not seen the records next to each query.
 
@@ -489,16 +459,6 @@ class OutOfFoldClassifier(
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "bandwidth_")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        if hasattr(self.estimator, "__sklearn_tags__"):
-            wrapped = self.estimator.__sklearn_tags__()
-            tags.input_tags = copy(wrapped.input_tags)
-            if wrapped.classifier_tags is not None:
-                tags.classifier_tags.multi_class = wrapped.classifier_tags.multi_class
-                tags.classifier_tags.poor_score = wrapped.classifier_tags.poor_score
-        return tags
 
 
 def _sliceable(X):

@@ -32,7 +32,7 @@ from sklearn_aeppt._compat import (
 )
 from sklearn_aeppt._one_step import OneStep
 from sklearn_aeppt._seeding import seed_unseeded
-from sklearn_aeppt.defenses._base import takes_weights
+from sklearn_aeppt.defenses._wraps import takes_weights
 
 
 class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
