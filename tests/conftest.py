@@ -4,6 +4,8 @@ from pathlib import Path
 
 import no_torch
 
+if os.environ.get("PYTEST_XDIST_WORKER"):  # a worker a core: more threads wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 if os.environ.get("AEPPT_BLOCK_TORCH"):  # before anything imports it
     no_torch.block()
 

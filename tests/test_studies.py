@@ -82,6 +82,21 @@ def test_differential_privacy_beside_defended_answers(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
+def test_below_the_floor_the_strongest_attackers_find_less(tmp_path):
+    rows = {
+        row["data"]: row
+        for row in run_study("out_of_fold", scale="smoke", out=tmp_path)["tables"]["runs"]
+    }
+    model = "forest, out of bag: "
+    undefended, defended = (rows[model + title] for title in ("undefended", "out of fold"))
+    assert undefended["strongest"] > 0.8 > 0.65 > defended["strongest"]
+    shadow = run_study("canaries", scale="smoke", out=tmp_path)["tables"]["runs"]
+    auc = {row["data"]: row["strongest AUC"] for row in shadow}
+    for kind in ("ordinary", "mislabeled", "with a near-duplicate"):
+        assert auc[f"{model}undefended, {kind}"] > 0.95
+    assert auc[f"{model}out of fold, ordinary"] < 0.6
+
+
 @pytest.mark.parametrize("name", ["equalized", "frontier", "records", "rounds"])
 def test_comparisons_of_defenses_run(name, tmp_path):
     if name == "frontier":

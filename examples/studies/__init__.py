@@ -9,6 +9,7 @@ STUDIES = {
     "adaptive": "AEPPT under the paper's attacker and under adaptive ones",
     "attacks": "our attacks on outputs compared with those of two toolboxes",
     "bound": "how often the bound on the advantage fails, on models whose outputs have atoms",
+    "canaries": "the out-of-fold defense against shadow models: ordinary and mislabeled records",
     "combinations": "models and records of other libraries: what each tool makes of them",
     "control": "models that leak nothing: false alarms, and what the equalized defense changes",
     "defenses": "every defense against the strongest attack retrained on its outputs",

@@ -12,7 +12,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from tqdm.auto import tqdm
 
-from examples.studies._data import key_from, overfit_network, tables
+from examples.studies._data import images, key_from, overfit_network, tables
 from examples.studies.defenses import usefulness
 from examples.studies.equalized import _ConstantClassifier
 from sklearn_aeppt import EqualizedClassifier, OutOfFoldClassifier
@@ -21,9 +21,12 @@ from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks import BitFlips, GradientBoostingAttack, VariantsAttack
 from sklearn_aeppt.datasets import make_purchase
 from sklearn_aeppt.metrics import label_only_floor
+from sklearn_aeppt.networks import NetworkClassifier
 from sklearn_aeppt.paper._experiments import summary
+from sklearn_aeppt.paper._targets import ALEXNET
 
 N = 1500  # members, others that defenses learn from, and new records, each
+N_IMAGES = 3000  # for the convolutional network, which a tenth of these would teach nothing
 BITS = ("location30", "walmart37", "make_purchase", "made-up bits")
 #: Name -> what trains on the table "five classes" of twenty features, five of them noise.
 ON_TABLES = {
@@ -47,8 +50,10 @@ def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
     """
     smoke = scale != "paper"
     bits = [] if data is None else [name for name in tables(data) if name in BITS]
+    pictures = [] if data is None or images(data) is None else ["cifar100"]
     quiet = ["logistic regression", "regularized network"]
-    names = ["forest, out of bag"] if smoke else [*bits, "make_purchase", *ON_TABLES, *quiet]
+    names = [*bits, "make_purchase", *ON_TABLES, *quiet, *pictures]
+    names = ["forest, out of bag"] if smoke else names
     if dataset is not None and not smoke:
         if dataset not in names:
             raise ValueError(f"dataset={dataset!r}: choose from {', '.join(names)}.")
@@ -72,6 +77,10 @@ def records(name, seed, data, n):
     elif name in BITS:
         X, y = tables(Path(data))[name]
         model = overfit_network(seed)
+    elif name == "cifar100":
+        X, y = images(data)
+        X, n = X / np.float32(255), N_IMAGES
+        model = NetworkClassifier(**{**ALEXNET, "max_epochs": 30}, random_state=seed)
     else:
         X, y = make_classification(
             3 * n, 20, n_informative=12, n_redundant=3, n_classes=5, flip_y=0.05,
@@ -199,6 +208,20 @@ def attacked(columns, is_member, seed):
 
 def variations(name, model, X, seed):
     """Return kind -> functions that make a variant of every record."""
+    if name == "cifar100":
+        sizes = [
+            (1, False, 0),
+            (2, False, 0),
+            (4, False, 0),
+            (1, True, 0),
+            (0, 0, 0.02),
+            (0, 0, 0.1),
+        ]
+        return {
+            "variants": [partial(move_image, *size) for size in sizes for _ in range(EACH)],
+            "noise of half the range": [partial(move_image, 0, False, 0.5)] * N_HOSTILE,
+            "stretched out of range": [partial(stretch, 4.0)] * N_HOSTILE,
+        }
     use = use_of_features(model, X, name in BITS, seed)
     if name in BITS:
         least = np.argsort(use)[:100]
@@ -239,6 +262,21 @@ def move(std, columns, deviations, X, rng):
     sign = rng.choice([-1, 1], size=(len(X), len(columns)))
     moved[:, columns] += deviations * sign * std[columns]
     return moved
+
+
+def move_image(pixels, mirrored, noise, X, rng):
+    images = X.reshape(-1, 32, 32, 3)
+    padded = np.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)), mode="edge")
+    moved = np.empty_like(images)
+    for i, (down, right) in enumerate(rng.randint(0, 2 * pixels + 1, (len(X), 2))):
+        moved[i] = padded[i, down : down + 32, right : right + 32]
+    moved = moved[:, :, ::-1] if mirrored else moved
+    return moved.reshape(X.shape) + noise * rng.standard_normal(X.shape)
+
+
+def stretch(most, X, rng):
+    factor = rng.uniform(1, most, (len(X), 1))
+    return 0.5 + factor * (X - 0.5)
 
 
 def flip_some(columns, n_flips, X, rng):

@@ -1,0 +1,149 @@
+"""Shadow models that carry the out-of-fold defense: ordinary records, and mislabeled canaries."""
+
+from functools import partial
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from tqdm.auto import tqdm
+
+from examples.studies._data import tables
+from examples.studies.out_of_fold import BITS, records
+from sklearn_aeppt import OutOfFoldClassifier
+from sklearn_aeppt._remember import open_memory, remembered
+from sklearn_aeppt.attacks import BitFlips, GaussianNoise, LiRAAttack, RMIAAttack
+from sklearn_aeppt.attacks._shadow_models import balanced_design, confidences, label_and_rest
+from sklearn_aeppt.paper._experiments import summary
+
+N = 3000  # ordinary records, each of which trains half of the models
+N_CANARIES = 200  # mislabeled records, and as many again with a near-duplicate beside them
+N_MODELS = 17  # each in turn the target of the others, its shadow models
+N_BOOT = 200  # resamples of records, for an interval over all targets
+FLIPS, SCALES = (1, 2, 4, 8), (0.1, 0.2, 0.4, 0.8)  # variants, two of each size
+SETS = ("location30", "walmart37", "make_purchase", "forest, out of bag", "boosting")
+
+
+def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
+    """Return what shadow models find per model, defense, kind of record and seed.
+
+    The kinds: ordinary records; records with a wrong label; records with a wrong label in whose
+    training set there is a near-duplicate, one to three bits or a twentieth of a deviation away,
+    with the same wrong label. Every record trains half of the models. Each model is the target
+    once, with the others as shadow models, defended as it is; figures are over all targets.
+    """
+    smoke = scale != "paper"
+    names = ["forest, out of bag"] if smoke else [n for n in SETS if n not in BITS or data]
+    if data is not None and not smoke:
+        names = [n for n in names if n == "make_purchase" or n not in BITS or n in tables(data)]
+    if dataset is not None and not smoke:
+        if dataset not in names:
+            raise ValueError(f"dataset={dataset!r}: choose from {', '.join(names)}.")
+        names = [dataset]
+    sizes = (120, 20, 8) if smoke else (N, N_CANARIES, N_MODELS)
+    games = [(name, s) for s in range(seed, seed + (1 if smoke else 3)) for name in names]
+    rows = []
+    for name, s in tqdm(games, desc="canaries"):
+        rows += play(name, s, data, sizes, open_memory(memory))
+    return {"runs": rows, "mean and standard deviation over seeds": summary(rows)}
+
+
+def play(name, seed, data, sizes, memory):
+    """Return the rows of one data set and seed."""
+    n, n_canaries, n_models = sizes
+    rng = np.random.RandomState(seed)
+    model, X, y = records(name, seed, data, -(-(n + 2 * n_canaries) // 3))
+    n = min(n, len(X) - 2 * n_canaries)
+    X, y = X[: n + 2 * n_canaries], y[: n + 2 * n_canaries].copy()
+    kind = np.repeat(["ordinary", "mislabeled", "with a near-duplicate"], [n] + [n_canaries] * 2)
+    wrong = kind != "ordinary"
+    classes, label = np.unique(y, return_inverse=True)
+    label[wrong] += rng.randint(1, len(classes), wrong.sum())
+    y = classes[label % len(classes)]
+    design = balanced_design(n_models, X, 0.5, rng)
+    near = np.flatnonzero(kind == "with a near-duplicate")
+    if name in BITS:
+        changes = [BitFlips(n_flips=k) for k in (1, 2, 3)]
+        vary = [BitFlips(n_flips=k) for k in FLIPS for _ in range(2)]
+    else:
+        changes = [GaussianNoise(0.05, relative=True)]
+        vary = [GaussianNoise(scale, relative=True) for scale in SCALES for _ in range(2)]
+    beside = X[near].copy()
+    for i, change in enumerate(changes):
+        beside[i :: len(changes)] = change(X[near], rng)[i :: len(changes)]
+    pool = np.concatenate([X, beside]).astype(np.float32), np.r_[y, y[near]]
+    design = np.c_[design, design[:, near]]
+    asked = [X, *(change(X, rng).astype(np.float32) for change in vary)]
+    cv = "oob" if name == "forest, out of bag" else 10
+    plain = set_seed(clone(model), seed)
+    templates = {
+        "undefended": plain,
+        "out of fold": OutOfFoldClassifier(plain, cv=cv, random_state=seed),
+    }
+    rows = []
+    for title, template in templates.items():
+        jobs = [(template, i, *pool, is_in, asked, y) for i, is_in in enumerate(design)]
+        calls = [remembered(memory, partial(answers, *job)) for job in jobs]
+        found = Parallel(n_jobs=1, return_as="generator")(delayed(call)() for call in calls)
+        shown, right = map(np.stack, zip(*tqdm(found, desc=f"{name}: {title}", total=len(calls))))
+        for which in np.unique(kind):
+            here = kind == which
+            given = shown[:, here], right[:, here], design[:, : len(X)][:, here]
+            rows.append({"data": f"{name}: {title}, {which}", "seed": seed})
+            rows[-1] |= judged(*given, rng)
+    return rows
+
+
+def set_seed(model, seed):
+    return model.set_params(random_state=seed) if "random_state" in model.get_params() else model
+
+
+def answers(template, i, X, y, is_in, asked, label):
+    """Train a model; return confidence of the label and the rest, and how often it is right."""
+    model = set_seed(clone(template), i)
+    inner = getattr(model, "estimator", None)
+    if inner is not None:
+        set_seed(inner, i)
+    model.fit(X[is_in], y[is_in])
+    known, column = np.unique(label, return_inverse=True)
+    columns = known, np.arange(len(known))
+    said = [confidences(model, records, len(known), columns) for records in asked]
+    right = np.mean([proba.argmax(axis=1) == column for proba in said], axis=0)
+    return label_and_rest(said[0], column), right
+
+
+def judged(shown, right, design, rng):
+    """Return AUC and TPR of every score, each model the target of the others."""
+    votes = np.stack([0.9 * right + 0.05, 0.95 - 0.9 * right], axis=-1)  # no logarithm of zero
+    scores = {"LiRA": [], "RMIA": [], "label-only LiRA": [], "loss": []}
+    for i, is_member in enumerate(design):
+        others = np.arange(len(design)) != i
+        known = np.where(rng.random_sample(len(is_member)) < 0.5, is_member, -1)
+        given = design[others], known.astype(int)
+        scores["LiRA"].append(LiRAAttack()._score(shown[i], shown[others], *given))
+        scores["RMIA"].append(RMIAAttack()._score(shown[i], shown[others], *given))
+        scores["label-only LiRA"].append(LiRAAttack()._score(votes[i], votes[others], *given))
+        scores["loss"].append(shown[i][:, 0])
+    found = {"records": design.shape[1], "models": len(design)}
+    for name, score in scores.items():
+        score = np.stack(score)
+        found[f"{name}, AUC"] = float(roc_auc_score(design.ravel(), score.ravel()))
+        for fpr in (0.01, 0.001):
+            found[f"{name}, TPR at {100 * fpr:g} % FPR"] = pooled_tpr(score, design, fpr)
+    worst = max(scores, key=lambda name: found[f"{name}, TPR at 1 % FPR"])
+    drawn = [rng.randint(0, design.shape[1], design.shape[1]) for _ in range(N_BOOT)]
+    score = np.stack(scores[worst])
+    ends = [pooled_tpr(score[:, rows], design[:, rows], 0.01) for rows in drawn]
+    low, high = np.quantile(ends, (0.025, 0.975))
+    return found | {
+        "strongest AUC": max(found[f"{name}, AUC"] for name in scores),
+        "strongest TPR at 1 % FPR": found[f"{worst}, TPR at 1 % FPR"],
+        "its interval, low": float(low),
+        "its interval, high": float(high),
+    }
+
+
+def pooled_tpr(score, design, fpr):
+    """Return the share of members above the threshold that `fpr` of all non-members exceed."""
+    others = score[~design]
+    return float((score[design] > np.quantile(others, 1 - fpr, method="higher")).mean())
