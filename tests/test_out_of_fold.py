@@ -26,9 +26,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_aeppt import OutOfFoldClassifier
-from sklearn_aeppt.defenses._fold_bandwidth import choose
 from sklearn_aeppt.defenses._fold_groups import find_near_duplicates
 from sklearn_aeppt.defenses._fold_mix import Calibration, neighbor_weights
+from sklearn_aeppt.defenses._fold_nearness import choose
 
 TREE = DecisionTreeClassifier(random_state=0)
 

@@ -74,7 +74,7 @@ def play(name, seed, data, sizes, memory):
     pool = np.concatenate([X, beside]).astype(np.float32), np.r_[y, y[near]]
     design = np.c_[design, design[:, near]]
     asked = [X, *(change(X, rng).astype(np.float32) for change in vary)]
-    cv = "oob" if name == "forest, out of bag" else 10
+    cv = "oob" if name == "forest, out of bag" else 3
     plain = set_seed(clone(model), seed)
     templates = {
         "undefended": plain,

@@ -31,7 +31,7 @@ BITS = ("location30", "walmart37", "make_purchase", "made-up bits")
 #: Name -> what trains on the table "five classes" of twenty features, five of them noise.
 ON_TABLES = {
     "forest": RandomForestClassifier(200),
-    "forest, out of bag": RandomForestClassifier(200),
+    "forest, out of bag": RandomForestClassifier(1000),
     "boosting": HistGradientBoostingClassifier(max_iter=100),
 }
 SIZES, EACH = (1, 2, 4, 8, 12, 16), 3  # of the ordinary variants of bits
@@ -101,7 +101,7 @@ def shown_by(name, model, sides, seed):
     """Return title -> fitted classifier."""
     (members, y_mem), (others, y_non) = sides
     model.fit(members, y_mem)
-    cv = "oob" if name == "forest, out of bag" else 10
+    cv = "oob" if name == "forest, out of bag" else 3
     both = {"y_mem": y_mem, "y_non": y_non}
     equalized = EqualizedClassifier(model, key=key_from("oof", seed), random_state=seed)
     return {

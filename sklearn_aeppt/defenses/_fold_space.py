@@ -7,6 +7,7 @@ until another record is the nearest, and the model that has seen this one answer
 """
 
 from contextlib import suppress
+from copy import copy
 from functools import partial
 
 import numpy as np
@@ -24,7 +25,6 @@ from sklearn_aeppt._containers import as_kind_of, as_pandas, column_names
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._record_numbers import are_numbers, as_numbers, must_be_numbers, steps_before
 
-POWER = 2  # of a column's use in its scale; measured in docs/below_the_floor.md
 N_MOVED = 100  # records on which the use of a column is measured
 MOST_MOVED = 200_000  # records that a model is asked about for that, over all columns
 N_MEASURED = 1000  # records whose near distances give the unit of a space
@@ -45,6 +45,10 @@ class RecordSpace:
         Whether the records as they came are numbers, all of them 0 or 1.
     can_vary_ : bool
         Whether the records as they came are numbers, or frames with some.
+    is_plain_ : bool
+        Whether they are an array of the numbers that are compared.
+    use_ : float ndarray of shape (d,) or None
+        Of `weigh`: how much each column moves the answers, 1 at most. None: all alike.
     """
 
     def fit(self, estimator, X, y):
@@ -69,8 +73,10 @@ class RecordSpace:
                 f"X holds {numbers.shape[1]} feature(s) (shape={numbers.shape}) while a minimum of "
                 "1 is required."
             )
+        self.is_plain_ = steps is None and isinstance(own, np.ndarray) and own.ndim == 2
+        self.use_ = None
         low, high, mean, std, two_valued = _moments(numbers)
-        self.low_, self.high_, self.mean_ = low, high, mean
+        self.low_, self.high_, self.mean_, self.std_ = low, high, mean, std
         scale = np.where(two_valued, high - low, std)
         self.two_valued_ = two_valued
         self.per_scale_ = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
@@ -93,7 +99,7 @@ class RecordSpace:
         return places
 
     def weigh(self, models, X, rng):
-        """Let every column count by how much it moves the answers of some models; return self.
+        """Find how much each column moves the answers of some models; return self.
 
         In some training records, a column of two values takes the other one, any other column
         that of another record; its use is the mean L1 change of the answers. Columns too many for
@@ -121,8 +127,15 @@ class RecordSpace:
                 moved[:, i] = other if self.two_valued_[i] else numbers[order, i]
                 use[i] += np.abs(ask(moved) - before).mean()
         if use.max() > 0:
-            self.per_scale_ = self.per_scale_ * (use / use.max()) ** POWER
+            self.use_ = use / use.max()
         return self
+
+    def at(self, power):
+        """Return this space with every column scaled by a power of its use."""
+        scaled = copy(self)
+        if self.use_ is not None:
+            scaled.per_scale_ = self.per_scale_ * self.use_**power
+        return scaled
 
     def _numbers(self, X):
         X = X if self.steps_ is None else self.steps_.transform(X)

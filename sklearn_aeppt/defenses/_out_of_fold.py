@@ -31,7 +31,6 @@ from sklearn_aeppt._records import RecordRows, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._seeding import seed_alike
 from sklearn_aeppt.defenses._decision import decide_by_argmax
-from sklearn_aeppt.defenses._fold_bandwidth import choose_bandwidth
 from sklearn_aeppt.defenses._fold_groups import deal_folds, find_near_duplicates
 from sklearn_aeppt.defenses._fold_mix import (
     Calibration,
@@ -46,6 +45,7 @@ from sklearn_aeppt.defenses._fold_models import (
     fit_without,
     unseen_answers,
 )
+from sklearn_aeppt.defenses._fold_nearness import choose_nearness, usual
 from sklearn_aeppt.defenses._fold_space import Neighborhood, RecordSpace
 from sklearn_aeppt.defenses._wraps import WrapsClassifier
 
@@ -75,26 +75,32 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
     estimator : classifier with ``predict_proba``
         Cloned for each fold, whether fitted or not. A fitted one is used as it is for
         ``cv="oob"`` and for the labels of ``labels="kept"``.
-    cv : int >= 2, splitter or "oob", default=10
+    cv : int >= 2, splitter or "oob", default=3
         Number of folds, dealt out evenly within each class; or a scikit-learn splitter whose test
         sets are a partition of the records. "oob": `estimator` is a forest or a bagging ensemble
         with bootstrap, and a query is answered by those of its sub-models that have not seen the
         neighbor. Nothing else is trained; a fitted one has to be fitted on the same records, in
         the same order.
-    n_repeats : int >= 1, default=3
-        Number of partitions. More make the answers smoother. No effect with ``cv="oob"``.
+    n_repeats : int >= 1, default=10
+        Number of partitions, and of models behind an answer. With few of them, answers jump where
+        another record becomes the nearest, which happens around new records and not around
+        training records. At the same cost, many partitions into few folds hide more than few into
+        many, and models of smaller shares make up for it by their number. No effect with
+        ``cv="oob"``, where it is the number of sub-models that counts.
     neighbors : estimator with ``kneighbors`` or None, default=None
         The search; a clone is fitted on the records as numbers, for a Pipeline what its last step
-        is given: no further out than the training records reach, and scaled by how much a feature
-        moves the models' answers. None is scikit-learn's exact `NearestNeighbors`. An approximate
-        index may miss a record's own place, and with it the protection.
+        is given: no further out than the training records reach, and numbers scaled by the square
+        of how much they move the models' answers (bits: see `bandwidth`). None is scikit-learn's
+        exact `NearestNeighbors`. An approximate index may miss a record's own place, and with it
+        the protection.
     n_neighbors : int >= 1, default=8
         Number of nearest records that are mixed at most.
     bandwidth : float in [0, 1) or "auto", default="auto"
         Width of the mix, relative to the squared distance between neighboring training records; 0
-        takes the nearest record alone. "auto" tries several on a small copy of the defense, fitted
-        on half of the records and attacked with the help of the others, and takes the
-        smallest that leaks no more than the best of them.
+        takes the nearest record alone. "auto" attacks a small copy of the defense, fitted on half
+        of the records, with the help of the others, and takes the first of 0.1, 0, 0.3 and 0.5
+        that leaks no more than the best of them; where records cannot be varied (texts), 0. On
+        tables of bits it also finds out whether all bits count alike in the search.
     duplicate_radius : float >= 0 or "auto", default="auto"
         Distance, in the scaled space of the records, up to which two records are near-duplicates
         and stay in one fold; chains of them too. "auto" takes a share of the median distance
@@ -196,8 +202,8 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         self,
         estimator: BaseEstimator,
         *,
-        cv: Any = 10,
-        n_repeats: int = 3,
+        cv: Any = 3,
+        n_repeats: int = 10,
         neighbors: BaseEstimator | None = None,
         n_neighbors: int = 8,
         bandwidth: float | str = "auto",
@@ -280,17 +286,17 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             models, unseen = self._fit_folds(X, y, group[record], fit_params, rng)
         self.estimators_ = models.models
         self._models, self._unseen = models, unseen[first]
-        space.weigh(self._some(models), X, rng)
-        self._near = Neighborhood(self.neighbors, self.n_neighbors + 1)
-        self._near.fit(space, space.transform(_safe_indexing(X, first)), group, rng)
-        self.neighbors_ = self._near.search_
+        self._space = space.weigh(self._some(models), X, rng)
+        self._first, self._group = first, group
         honest = unseen_answers(models, X, unseen, self.n_jobs)
         self._calibrated = Calibration().fit(honest, np.searchsorted(self.classes_, y))
         self.temperature_ = float(self._calibrated.temperature)
+        power, width = usual(space)
         if self.bandwidth == "auto":
-            self.bandwidth_ = choose_bandwidth(self, space, X, y, fit_params, rng)
-        else:
-            self.bandwidth_ = float(self.bandwidth)
+            power, width = choose_nearness(self, space, X, y, fit_params, rng)
+        self._near = self._near_with(power, X, rng)
+        self.neighbors_ = self._near.search_
+        self.bandwidth_ = float(width if self.bandwidth == "auto" else self.bandwidth)
         return self
 
     def _check_training(self, X, y):
@@ -403,20 +409,27 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         for start in range(0, n, size):
             rows = np.arange(start, min(start + size, n))
             block = X if len(rows) == n else _safe_indexing(X, rows)
-            proba[rows] = self._mixed(self._looked_up(block), self.bandwidth_)
+            proba[rows] = self._mixed(self._ask_all(block), self._near, block, self.bandwidth_)
         if self.labels == "kept" and n:
             label = ask_labels(self.estimator_, X, ask(self.estimator_, X))
             proba = decide_by_argmax(proba, label)
         return proba
 
-    def _looked_up(self, X):
-        """Return what all models say of records, and the distances and rows of their neighbors."""
-        return (answers(self._models, X, self.n_jobs), *self._near(X))
+    def _near_with(self, power, X, rng):
+        """Return the search among training records, columns scaled by a power of their use."""
+        near = Neighborhood(self.neighbors, self.n_neighbors + 1)
+        space = self._space.at(power)
+        place = space.transform(_safe_indexing(X, self._first))
+        return near.fit(space, place, self._group, rng)
 
-    def _mixed(self, looked_up, bandwidth):
-        said, distance, index = looked_up
-        nearest_other = self._near.nearest_other_[index[:, 0]]
-        weight = neighbor_weights(distance, nearest_other, bandwidth)
+    def _ask_all(self, X):
+        """Return what all models say of records, float32 of shape (n_models, n, K)."""
+        return answers(self._models, X, self.n_jobs)
+
+    def _mixed(self, said, near, X, bandwidth):
+        """Return what is shown of what all models said."""
+        distance, index = near(X)
+        weight = neighbor_weights(distance, near.nearest_other_[index[:, 0]], bandwidth)
         return self._calibrated(mixed(said, shares_of_models(weight, index, self._unseen)))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
