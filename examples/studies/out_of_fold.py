@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from examples.studies._data import images, key_from, overfit_network, tables
 from examples.studies.defenses import usefulness
 from examples.studies.equalized import _ConstantClassifier
-from sklearn_aeppt import EqualizedClassifier, OutOfFoldClassifier
+from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, OutOfFoldClassifier
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._slices import slice_dict
 from sklearn_aeppt.attacks import BitFlips, GradientBoostingAttack, VariantsAttack
@@ -103,10 +103,11 @@ def shown_by(name, model, sides, seed):
     model.fit(members, y_mem)
     cv = "oob" if name == "forest, out of bag" else 3
     both = {"y_mem": y_mem, "y_non": y_non}
-    equalized = EqualizedClassifier(model, key=key_from("oof", seed), random_state=seed)
+    keyed = {"key": key_from("oof", seed), "random_state": seed}
     return {
         "undefended": model,
-        "equalized": equalized.fit(members, others, **both),
+        "AEPPT": AEPPTClassifier(model, **keyed).fit(members, others, **both),
+        "equalized": EqualizedClassifier(model, **keyed).fit(members, others, **both),
         "constant per label": _ConstantClassifier(model).fit(members, others),
         "out of fold": OutOfFoldClassifier(model, cv=cv, random_state=seed).fit(members, y_mem),
     }
