@@ -89,7 +89,7 @@ def test_below_the_floor_the_strongest_attackers_find_less(tmp_path):
     }
     model = "forest, out of bag: "
     undefended, defended = (rows[model + title] for title in ("undefended", "out of fold"))
-    assert undefended["strongest"] > 0.8 > 0.65 > defended["strongest"]
+    assert undefended["strongest"] > 0.9 > 0.75 > defended["strongest"]
     shadow = run_study("canaries", scale="smoke", out=tmp_path)["tables"]["runs"]
     auc = {row["data"]: row["strongest AUC"] for row in shadow}
     for kind in ("ordinary", "mislabeled", "with a near-duplicate"):

@@ -15,6 +15,7 @@ STUDIES = {
     "defenses": "every defense against the strongest attack retrained on its outputs",
     "dp": "defended outputs compared with models trained with differential privacy (Opacus)",
     "equalized": "the equalized defense compared with the others: what each leaves and costs",
+    "folds_cost": "the out-of-fold defense: time of training and queries, memory, timing",
     "frontier": "the L1 of every defense against the least that any defense needs",
     "gate": "how often --fail-above fails a model that leaks nothing, and one that leaks",
     "hardening": "load tests: many rows and classes, threads, processes, forks, hours of calls",
