@@ -26,6 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_aeppt import OutOfFoldClassifier
+from sklearn_aeppt.attacks import BitFlips, VariantsAttack, query
 from sklearn_aeppt.defenses._fold_groups import find_near_duplicates
 from sklearn_aeppt.defenses._fold_mix import Calibration, neighbor_weights
 from sklearn_aeppt.defenses._fold_nearness import choose
@@ -415,3 +416,27 @@ def test_digits_are_answered_about_as_well_as_before():
         assert defended.score(X[900:], y[900:]) > forest.score(X[900:], y[900:]) - 0.03
         losses = [log_loss(y[900:], m.predict_proba(X[900:])) for m in (defended, forest)]
         assert losses[0] < losses[1]
+
+
+@pytest.mark.slow
+def test_how_much_use_counts_is_found_out_for_bits():
+    # few bits are set, and the models use some of them far more than others: by their use alone,
+    # one flipped bit moves a record to another one's place
+    rng = np.random.default_rng(0)
+    share = rng.beta(0.3, 12, (8, 500))
+    y = rng.integers(8, size=1600)
+    X = (rng.random((1600, 500)) < share[y]).astype(np.float32)
+    y = np.where(rng.random(1600) < 0.3, rng.integers(8, size=1600), y)
+    X_mem, y_mem = X[:800], y[:800]
+    forest = RandomForestClassifier(60, random_state=0)
+    defended = OutOfFoldClassifier(forest, random_state=0).fit(X_mem, y_mem)
+    auc = {}
+    for title, target in {"plain": forest.fit(X_mem, y_mem), "defended": defended}.items():
+        view = query(target, X, y, n_queries=13, augment=[BitFlips(n_flips=k) for k in (1, 4, 16)])
+        known = rng.random(1600) < 0.5
+        is_member = np.arange(1600) < 800
+        attack = VariantsAttack(13, random_state=0).fit(view[known], is_member[known])
+        score = attack.decision_function(view[~known])
+        auc[title] = roc_auc_score(is_member[~known], score)
+    assert auc["plain"] > 0.9
+    assert auc["defended"] < 0.56  # three standard errors; by the square of the use, 0.78

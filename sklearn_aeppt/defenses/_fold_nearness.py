@@ -13,12 +13,14 @@ from sklearn_aeppt._compat import take_fit_params
 from sklearn_aeppt.attacks._augment import BitFlips, GaussianNoise
 from sklearn_aeppt.attacks._variants import variant_features
 
-#: Powers of a column's use in its scale. Numbers: a move of what the models ignore must not count.
-#: Bits: one flipped at random seldom is another record's, and to count all alike keeps records of
-#: few bits apart; where models ignore most bits, their use has to count all the same.
-USE, ALIKE = 2, 0
-#: Widths of the mix, the one first that is taken where the attacker sees no difference.
-WIDTHS = (0.1, 0.0, 0.3, 0.5)
+#: Powers of a column's use in its scale, the one first that is taken where the attacker sees no
+#: difference. Numbers: a move of what the models ignore must not count; but where they use few
+#: columns, a high power leaves little room around each record. Bits: one flipped at random seldom
+#: is another record's, and to count all alike keeps records of few bits apart; where models ignore
+#: most bits, their use has to count all the same.
+POWERS_OF_NUMBERS, POWERS_OF_BITS = (2, 1), (0, 0.5, 2)
+#: Widths of the mix, likewise.
+WIDTHS = (0.1, 0.0, 0.3)
 N_TRIED = 3000  # records at most, one half of them trains the copy
 FEW = 200  # records, below which an attacker learns nothing
 N_EACH = 4  # variants of each size
@@ -30,7 +32,11 @@ N_FOLDS, N_REPEATS = 3, 4  # of the copy
 
 def usual(space):
     """Return the power and the width that are taken where nothing can be found out."""
-    return (ALIKE if space.is_binary_ else USE), (WIDTHS[0] if space.can_vary_ else 0.0)
+    return _powers(space)[0], WIDTHS[0] if space.can_vary_ else 0.0
+
+
+def _powers(space):
+    return POWERS_OF_BITS if space.is_binary_ else POWERS_OF_NUMBERS
 
 
 def choose_nearness(classifier, space, X, y, fit_params, rng):
@@ -57,12 +63,11 @@ def choose_nearness(classifier, space, X, y, fit_params, rng):
     )
     own = _safe_indexing(X, half)
     copied.fit(own, y[half], **take_fit_params(X, fit_params, half))
-    powers = (ALIKE, USE) if space.is_binary_ else (USE,)
-    near = {power: copied._near_with(power, own, rng) for power in powers}
+    near = {power: copied._near_with(power, own, rng) for power in _powers(space)}
     rows = np.concatenate([half, fresh])
     is_member = np.arange(len(rows)) < len(half)
     asked = _safe_indexing(X, rows)
-    tried = [(power, width) for width in WIDTHS for power in powers]
+    tried = [(power, width) for width in WIDTHS for power in near]
     shown: dict = {one: [] for one in tried}
     for vary in (lambda X, _: X, *_variations(space)):
         varied = vary(asked, rng)

@@ -89,18 +89,18 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         ``cv="oob"``, where it is the number of sub-models that counts.
     neighbors : estimator with ``kneighbors`` or None, default=None
         The search; a clone is fitted on the records as numbers, for a Pipeline what its last step
-        is given: no further out than the training records reach, and numbers scaled by the square
-        of how much they move the models' answers (bits: see `bandwidth`). None is scikit-learn's
-        exact `NearestNeighbors`. An approximate index may miss a record's own place, and with it
-        the protection.
+        is given: no further out than the training records reach, and scaled by a power of how much
+        a feature moves the models' answers: with a `bandwidth` given, the square for numbers, and
+        all alike for bits. None is scikit-learn's exact `NearestNeighbors`. An approximate index
+        may miss a record's own place, and with it the protection.
     n_neighbors : int >= 1, default=8
         Number of nearest records that are mixed at most.
     bandwidth : float in [0, 1) or "auto", default="auto"
         Width of the mix, relative to the squared distance between neighboring training records; 0
         takes the nearest record alone. "auto" attacks a small copy of the defense, fitted on half
-        of the records, with the help of the others, and takes the first of 0.1, 0, 0.3 and 0.5
-        that leaks no more than the best of them; where records cannot be varied (texts), 0. On
-        tables of bits it also finds out whether all bits count alike in the search.
+        of the records, with the help of the others, and takes the first of 0.1, 0 and 0.3 that
+        leaks no more than the best of them; where records cannot be varied (texts), 0. In the same
+        way it finds out how much a feature's use counts in the search.
     duplicate_radius : float >= 0 or "auto", default="auto"
         Distance, in the scaled space of the records, up to which two records are near-duplicates
         and stay in one fold; chains of them too. "auto" takes a share of the median distance
