@@ -292,6 +292,7 @@ def attacked(location, attack, *, target=None, seeds=(0,), cost="log_loss", **ho
     return roc_auc_score(member[scored], attack.decision_function(view[scored]))
 
 
+@pytest.mark.slow  # of figures that the next test's attackers build on
 def test_figures_that_the_attackers_are_measured_by(location):
     model, *_ = location
     boosting, labels = GradientBoostingAttack(random_state=0), VariantsAttack(1, labels_only=True)
@@ -304,8 +305,8 @@ def test_figures_that_the_attackers_are_measured_by(location):
     ("cost", "n_queries", "augment", "figure"),
     [
         ("log_loss", 2, GaussianNoise(1e-6), 0.864),
-        ("log_loss", 33, GaussianNoise(1e-4), 0.784),
-        ("l1", 33, GaussianNoise(1e-4), 0.919),
+        pytest.param("log_loss", 33, GaussianNoise(1e-4), 0.784, marks=pytest.mark.slow),
+        pytest.param("l1", 33, GaussianNoise(1e-4), 0.919, marks=pytest.mark.slow),
         ("log_loss", 33, NoiseLadder(flips=(1, 2)), 0.864),  # what the audit asks
     ],
 )
