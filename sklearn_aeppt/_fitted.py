@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 
@@ -20,6 +21,17 @@ def is_fitted(estimator):
     except NotFittedError:
         return False
     return True
+
+
+def keeps_a_model(cloned):
+    """Return the part of a clone that is still fitted, frozen or a defense of one; None without."""
+    for part in (cloned, *cloned.get_params(deep=True).values()):
+        if isinstance(part, FrozenEstimator):
+            return part
+        inner = getattr(part, "estimator", None)
+        if hasattr(inner, "fit") and not isinstance(inner, type) and is_fitted(inner):
+            return part
+    return None
 
 
 class FittedInside:

@@ -13,6 +13,7 @@ from sklearn.ensemble import (
     BaggingClassifier,
     ExtraTreesClassifier,
     RandomForestClassifier,
+    VotingClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
@@ -313,12 +314,11 @@ def test_kept_labels(noisy):
     X, y, new, _ = noisy
     tree = clone(TREE).fit(X, y)
     for given in (tree, FrozenEstimator(tree)):
-        if given is tree:
-            kept = OutOfFoldClassifier(given, cv=3, labels="kept", bandwidth=0.0, random_state=0)
-            kept.fit(X, y)
-            assert kept.estimator_ is tree
-            for records in (X, new):
-                np.testing.assert_array_equal(kept.predict(records), tree.predict(records))
+        kept = OutOfFoldClassifier(given, cv=3, labels="kept", bandwidth=0.0, random_state=0)
+        kept.fit(X, y)
+        assert kept.estimator_ is given
+        for records in (X, new):
+            np.testing.assert_array_equal(kept.predict(records), tree.predict(records))
     plain = clone(kept).set_params(labels="out_of_fold").fit(X, y)
     moved = plain.predict(X) != tree.predict(X)
     assert 0.2 < moved.mean() < 0.8
@@ -440,3 +440,102 @@ def test_how_much_use_counts_is_found_out_for_bits():
         auc[title] = roc_auc_score(is_member[~known], score)
     assert auc["plain"] > 0.9
     assert auc["defended"] < 0.56  # three standard errors; by the square of the use, 0.78
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("model", [KNeighborsClassifier(1), TREE], ids=lambda m: type(m).__name__)
+def test_columns_that_seem_unused_still_keep_records_apart(model, seed):
+    # most of these records differ only in columns that moved no answer when that was measured
+    rng = np.random.RandomState(seed)
+    X = rng.poisson(0.01, (600, 200)) * rng.rand(600, 200)
+    y = rng.randint(0, 2, 600)
+    defended = OutOfFoldClassifier(model, random_state=seed).fit(X[:300], y[:300])
+    first = defended._near(X[:300])[1][:, 0]
+    group = defended._group
+    record = np.unique(X[:300], axis=0, return_inverse=True)[1]
+    row_of = {r: i for i, r in enumerate(defended._first)}  # first rows, in the order of places
+    own = np.array(
+        [next(row_of[j] for j in np.flatnonzero(record == r) if j in row_of) for r in record]
+    )
+    np.testing.assert_array_equal(group[first], group[own])
+    assert defended.score(X[:300], y[:300]) < 0.6
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(StandardScaler(), FrozenEstimator(clone(TREE).fit(np.eye(2), [0, 1]))),
+        VotingClassifier(
+            [("a", FrozenEstimator(clone(TREE).fit(np.eye(2), [0, 1])))], voting="soft"
+        ),
+    ],
+    ids=["pipeline", "vote"],
+)
+def test_a_model_that_clone_keeps_fitted_is_refused(model, noisy):
+    X, y, *_ = noisy
+    defended = OutOfFoldClassifier(model, bandwidth=0.0)
+    with pytest.raises(ValueError, match="FrozenEstimator: the models of all folds would have"):
+        defended.fit(X, y)
+
+
+BITS = np.random.RandomState(0).rand(260, 12) < 0.4
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        sparse.csr_array(BITS.astype(float)),
+        sparse.coo_matrix(BITS.astype(float)),
+        BITS.astype(object).astype(int).astype(object),
+        np.random.RandomState(0).randint(0, 9, (260, 6)).astype(object),
+        BITS.astype(np.uint8),
+        np.random.RandomState(0).randint(0, 200, (260, 6)).astype(np.uint8),
+    ],
+    ids=["csr", "coo", "object bits", "object numbers", "uint8 bits", "uint8"],
+)
+def test_the_attack_on_a_copy_takes_all_kinds_of_tables(X):
+    y = np.random.RandomState(1).randint(0, 2, 260)
+    defended = OutOfFoldClassifier(TREE, n_repeats=2, random_state=0).fit(X, y)
+    assert defended.bandwidth_ in (0.0, 0.1, 0.3)
+
+
+class FlatTree(DecisionTreeClassifier):
+    """A tree over images."""
+
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(X.reshape(len(X), -1), y, sample_weight)
+
+    def predict_proba(self, X, check_input=True):
+        return super().predict_proba(X.reshape(len(X), -1), check_input)
+
+
+@pytest.mark.parametrize("bits", [True, False])
+def test_the_attack_on_a_copy_takes_images(bits):
+    X = np.random.RandomState(0).rand(220, 4, 4)
+    X = (X < 0.3).astype(float) if bits else X
+    y = np.random.RandomState(1).randint(0, 2, 220)
+    defended = OutOfFoldClassifier(FlatTree(random_state=0), n_repeats=2, random_state=0)
+    assert defended.fit(X, y).predict_proba(X).shape == (220, 2)
+
+
+@pytest.mark.filterwarnings("ignore:The number of unique classes:UserWarning")
+def test_what_no_copy_can_show_is_left_at_its_usual_value():
+    rng = np.random.RandomState(0)
+    few = rng.randn(4, 3)[rng.randint(0, 4, 260)]
+    y = (few[:, 0] > np.median(few[:, 0])).astype(int)
+    assert OutOfFoldClassifier(TREE, cv=2, random_state=0).fit(few, y).bandwidth_ == 0.1
+    own = OutOfFoldClassifier(TREE, n_repeats=1, random_state=0)
+    assert own.fit(rng.randn(260, 3), np.arange(260)).bandwidth_ == 0.1
+    forest = RandomForestClassifier(30, random_state=0).fit(BITS, BITS[:, 0])
+    oob = OutOfFoldClassifier(FrozenEstimator(forest), cv="oob", random_state=0)
+    assert oob.fit(BITS, BITS[:, 0]).estimator_.estimator is forest
+    one = OutOfFoldClassifier(TREE, cv=KFold(2), random_state=0)
+    with pytest.raises(ValueError, match="puts all records into one fold"):
+        one.fit(np.ones((20, 3)), np.arange(20) % 2)
+
+
+def test_numbers_far_from_zero_are_told_apart(noisy):
+    X, y, *_ = noisy
+    far = OutOfFoldClassifier(TREE, n_repeats=1, bandwidth=0.0, random_state=0).fit(X + 1e5, y)
+    near = OutOfFoldClassifier(TREE, n_repeats=1, bandwidth=0.0, random_state=0).fit(X, y)
+    assert far.n_groups_ == near.n_groups_

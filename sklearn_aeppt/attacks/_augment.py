@@ -138,7 +138,12 @@ class BitFlips:
     def _vary(self, X, rng):
         turned = self._turned(np.shape(X), rng)
         if sparse.issparse(X):
-            return abs(X - sparse.csr_array(turned))
+            turned = sparse.csr_array(turned)
+            # trees take indices of 32 bits only
+            turned.indices, turned.indptr = (
+                i.astype(np.int32) for i in (turned.indices, turned.indptr)
+            )
+            return abs(sparse.csr_array(X) - turned)
         if sparse.issparse(turned):
             turned = turned.toarray()
         if getattr(getattr(X, "dtype", None), "kind", None) == "b":

@@ -11,7 +11,7 @@ from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask_as_attacker
-from sklearn_aeppt._fitted import is_fitted
+from sklearn_aeppt._fitted import keeps_a_model
 from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._records import number_records
 from sklearn_aeppt._remember import hash_of, open_memory, remembered
@@ -66,28 +66,21 @@ def check_refittable(attack):
             "classifier of the target's kind."
         )
     cloned = clone(estimator)
+    part = keeps_a_model(cloned)
+    if part is not None:
+        raise ValueError(
+            f"estimator={estimator!r} holds a fitted model that clone keeps, "
+            f"{type(part).__name__}: every shadow model would be the target itself and "
+            "would reveal its members. Give the model unfitted, as in "
+            f"{type(attack).__name__}({_example(part)})."
+        )
     for part in (cloned, *cloned.get_params(deep=True).values()):
-        if _keeps_a_model(part):
-            raise ValueError(
-                f"estimator={estimator!r} holds a fitted model that clone keeps, "
-                f"{type(part).__name__}: every shadow model would be the target itself and "
-                "would reveal its members. Give the model unfitted, as in "
-                f"{type(attack).__name__}({_example(part)})."
-            )
         if mask_name(part) is not None and mask_name(estimator) is None:
             raise ValueError(
                 f"estimator={estimator!r} hides a defense inside another estimator, where the "
                 "members of a shadow model cannot be determined: put the defense outermost or at "
                 "the end of a Pipeline."
             )
-
-
-def _keeps_a_model(part):
-    """Return whether a part of a clone is still fitted: frozen, or a defense of a fitted model."""
-    if isinstance(part, FrozenEstimator):
-        return True
-    inner = getattr(part, "estimator", None)
-    return hasattr(inner, "fit") and not isinstance(inner, type) and is_fitted(inner)
 
 
 def _example(part):

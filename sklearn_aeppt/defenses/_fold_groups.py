@@ -81,7 +81,14 @@ def deal_folds(cv, n_repeats, X, y, group, rng):
         if getattr(splitter, "random_state", 0) is None and getattr(splitter, "shuffle", True):
             splitter.random_state = int(rng.randint(2**31 - 1))
         folds += _partitions(splitter, X, y, group)
-    return np.stack(folds)[:, first][:, group]
+    dealt = np.stack(folds)[:, first][:, group]
+    if (dealt == dealt[:, :1]).all(axis=1).any():
+        raise ValueError(
+            f"cv={cv!r} puts all records into one fold: there are {len(first)} groups of "
+            "(near-)duplicates, each of which stays together. Give a number of folds, or a smaller "
+            "duplicate_radius."
+        )
+    return dealt
 
 
 def _dealt(y, n_folds, rng):

@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn_aeppt._compat import take_fit_params
 from sklearn_aeppt.attacks._augment import BitFlips, GaussianNoise
 from sklearn_aeppt.attacks._variants import variant_features
+from sklearn_aeppt.defenses._fold_models import thawed
 
 #: Powers of a column's use in its scale, the one first that is taken where the attacker sees no
 #: difference. Numbers: a move of what the models ignore must not count; but where they use few
@@ -39,7 +40,7 @@ def _powers(space):
     return POWERS_OF_BITS if space.is_binary_ else POWERS_OF_NUMBERS
 
 
-def choose_nearness(classifier, space, X, y, fit_params, rng):
+def choose_nearness(classifier, space, X, y, group, fit_params, rng):
     """Return the power and the width at which an attacker on a small copy sees least.
 
     The copy is fitted on half of some training records; the other half is new to it. The attacker
@@ -53,14 +54,16 @@ def choose_nearness(classifier, space, X, y, fit_params, rng):
         return usual(space)
     rows = rng.permutation(n)[:N_TRIED]
     half, fresh = np.sort(rows[::2]), np.sort(rows[1::2])
-    if len(np.unique(y[half])) < 2:
-        return usual(space)
     fresh = fresh[np.isin(y[fresh], y[half])]
+    few = len(np.unique(group[half])) < FEW // 4 or len(fresh) < FEW // 4
+    if few or len(np.unique(y[half])) < 2:
+        return usual(space)
     cv = classifier.cv if classifier.cv == "oob" else N_FOLDS
     params = {"cv": cv, "n_repeats": min(N_REPEATS, classifier.n_repeats), "bandwidth": 0.0}
     copied = clone(classifier).set_params(
-        **params, labels="out_of_fold", random_state=rng.randint(2**31 - 1), verbose=0
-    )
+        **params, estimator=clone(thawed(classifier.estimator)), labels="out_of_fold",
+        random_state=rng.randint(2**31 - 1), verbose=0,
+    )  # fmt: skip
     own = _safe_indexing(X, half)
     copied.fit(own, y[half], **take_fit_params(X, fit_params, half))
     near = {power: copied._near_with(power, own, rng) for power in _powers(space)}
@@ -70,7 +73,7 @@ def choose_nearness(classifier, space, X, y, fit_params, rng):
     tried = [(power, width) for width in WIDTHS for power in near]
     shown: dict = {one: [] for one in tried}
     for vary in (lambda X, _: X, *_variations(space)):
-        varied = vary(asked, rng)
+        varied = _varied(vary, asked, rng)
         said = copied._ask_all(varied)
         for power, width in tried:
             shown[power, width].append(copied._mixed(said, near[power], varied, width))
@@ -98,15 +101,24 @@ def _variations(space):
     return [maker for maker in makers for _ in range(N_EACH)]
 
 
+def _varied(vary, X, rng):
+    """Return varied records; what varies them knows tables of numbers, of two dimensions."""
+    if not isinstance(X, np.ndarray) or (X.ndim == 2 and X.dtype != object):
+        return vary(X, rng)
+    numbers = X.reshape(len(X), -1).astype(np.float64 if X.dtype == object else X.dtype)
+    varied = vary(numbers, rng).reshape(X.shape)
+    return varied.astype(object) if X.dtype == object else varied
+
+
 def _move(columns, space, X, rng):
     """Return records with some columns moved far, or a random half of them flipped."""
-    moved = X.copy()
+    moved = X.copy() if space.is_binary_ else X.astype(np.float64)
     chosen = rng.random_sample((len(X), len(columns))) < 0.5
     if space.is_binary_:
         moved[:, columns] = np.where(chosen, 1 - X[:, columns], X[:, columns])
     else:
         far = np.where(chosen, FAR, -FAR) * space.std_[columns]
-        moved[:, columns] = (X[:, columns] + far).astype(X.dtype)
+        moved[:, columns] += far
     return moved
 
 

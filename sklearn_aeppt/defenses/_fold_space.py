@@ -29,7 +29,10 @@ N_MOVED = 100  # records on which the use of a column is measured
 MOST_MOVED = 200_000  # records that a model is asked about for that, over all columns
 N_MEASURED = 1000  # records whose near distances give the unit of a space
 DENSE = 2**22  # cells up to which a sparse table is searched as a dense one, which is faster
-TIE = 0.01  # of a near distance: what tells apart records that are equally near
+TIE = 0.001  # of a near distance: what tells apart records that are equally near
+#: Least use of a column, beside the greatest: records that differ only in what the models were not
+#: seen to use are at different places still.
+LEAST_USE = 0.05
 
 
 class RecordSpace:
@@ -89,7 +92,8 @@ class RecordSpace:
         if not self.is_sparse_:
             dense = numbers.toarray() if sparse.issparse(numbers) else numbers
             known = np.where(np.isnan(dense), self.mean_, dense)
-            return (np.clip(known, self.low_, self.high_) * self.per_scale_).astype(np.float32)
+            centered = np.clip(known, self.low_, self.high_) - self.mean_
+            return (centered * self.per_scale_).astype(np.float32)
         places = sparse.csr_array(numbers, copy=True)
         columns = places.indices
         known = np.where(np.isnan(places.data), self.mean_[columns], places.data)
@@ -134,7 +138,7 @@ class RecordSpace:
         """Return this space with every column scaled by a power of its use."""
         scaled = copy(self)
         if self.use_ is not None:
-            scaled.per_scale_ = self.per_scale_ * self.use_**power
+            scaled.per_scale_ = self.per_scale_ * np.maximum(self.use_, LEAST_USE) ** power
         return scaled
 
     def _numbers(self, X):
@@ -259,6 +263,8 @@ class Neighborhood:
         Fitted on the places of the training records.
     nearest_other_ : float ndarray of shape (n,)
         Distance of each training record to its nearest one of another group.
+    finds_all_ : bool
+        Whether a query for a training record finds one of its own group first.
     """
 
     def __init__(self, search, n_neighbors):
@@ -276,6 +282,7 @@ class Neighborhood:
         k = min(self.n_neighbors + 1, n)
         distance, index = self._search(place, k)
         other = group[index] != group[:, None]
+        self.finds_all_ = not other[:, 0].any()
         first = other.argmax(axis=1)
         first[~other.any(axis=1)] = k - 1  # all of them copies: further away than the last
         self.nearest_other_ = distance[np.arange(n), first]

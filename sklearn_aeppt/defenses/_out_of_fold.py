@@ -19,13 +19,18 @@ from sklearn.utils import (
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _num_samples, check_is_fitted, column_or_1d
+from sklearn.utils.validation import (
+    _num_samples,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
 from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask, ask_labels
 from sklearn_aeppt._compat import check_feature_names, check_n_features
 from sklearn_aeppt._containers import as_array, computed
-from sklearn_aeppt._fitted import FittedInside, is_fitted
+from sklearn_aeppt._fitted import FittedInside, is_fitted, keeps_a_model
 from sklearn_aeppt._one_step import OneStep
 from sklearn_aeppt._records import RecordRows, number_records
 from sklearn_aeppt._remember import open_memory, remembered
@@ -43,6 +48,7 @@ from sklearn_aeppt.defenses._fold_models import (
     FoldModels,
     answers,
     fit_without,
+    thawed,
     unseen_answers,
 )
 from sklearn_aeppt.defenses._fold_nearness import choose_nearness, usual
@@ -73,7 +79,7 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
     Parameters
     ----------
     estimator : classifier with ``predict_proba``
-        Cloned for each fold, whether fitted or not. A fitted one is used as it is for
+        Cloned for each fold, whether fitted, frozen or not. A fitted one is used as it is for
         ``cv="oob"`` and for the labels of ``labels="kept"``.
     cv : int >= 2, splitter or "oob", default=3
         Number of folds, dealt out evenly within each class; or a scikit-learn splitter whose test
@@ -254,7 +260,8 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         Raises
         ------
         ValueError
-            If a parameter is out of its range, if `y` is missing, invalid or holds one class
+            If a parameter is out of its range, if a part of `estimator` would stay fitted in every
+            fold, if `y` is missing, invalid or holds one class
             only, if lengths differ, if there are fewer groups of near-duplicates than folds, if
             a splitter does not test every record once, if the records are no numbers and no
             pipeline makes them so, if ``cv="oob"`` is given an estimator without bootstrap
@@ -264,8 +271,16 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         self._validate_params()
         X, y = self._check_training(X, y)
         if sample_weight is not None:
+            check_consistent_length(X, sample_weight)
             fit_params = {"sample_weight": sample_weight, **fit_params}
         fit_params = self._routed(fit_params)
+        kept = None if self.cv == "oob" else keeps_a_model(clone(thawed(self.estimator)))
+        if kept is not None:
+            raise ValueError(
+                f"estimator={self.estimator!r} holds a fitted model that clone keeps, "
+                f"{type(kept).__name__}: the models of all folds would have seen all records. Give "
+                "it unfitted, or a fitted forest or bagging ensemble with cv='oob'."
+            )
         rng = check_random_state(self.random_state)
         self.classes_ = np.unique(y)
         space = RecordSpace().fit(self.estimator, X, y)
@@ -293,8 +308,11 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         self.temperature_ = float(self._calibrated.temperature)
         power, width = usual(space)
         if self.bandwidth == "auto":
-            power, width = choose_nearness(self, space, X, y, fit_params, rng)
+            power, width = choose_nearness(self, space, X, y, group[record], fit_params, rng)
         self._near = self._near_with(power, X, rng)
+        while not self._near.finds_all_ and power > 0:  # places too close: less apart by use
+            power = power - 1 if power > 1 else 0
+            self._near = self._near_with(power, X, rng)
         self.neighbors_ = self._near.search_
         self.bandwidth_ = float(width if self.bandwidth == "auto" else self.bandwidth)
         return self
@@ -352,7 +370,7 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             seed = int(rng.randint(2**31 - 1))
             for k in np.unique(fold):
                 rows = np.flatnonzero(fold != k)
-                unfitted = seed_alike(clone(self.estimator), seed)
+                unfitted = seed_alike(clone(thawed(self.estimator)), seed)
                 calls.append(
                     remembered(memory, partial(fit_without, unfitted, X, y, rows, fit_params))
                 )
