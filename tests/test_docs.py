@@ -1,6 +1,7 @@
 """README and documentation do what they say."""
 
 import importlib
+import json
 import pkgutil
 import re
 import runpy
@@ -179,6 +180,38 @@ def test_figures_of_the_readme_are_those_of_the_pages():
         line = next(r for r in readme_text.splitlines() if r.startswith(f"| {shown} |"))
         here = [cell.strip().strip("*") for cell in line.split("|")]
         assert [here[2], *here[4:7]] == [excess, l1, loss, auc], shown
+
+
+def test_figures_below_the_floor_are_those_of_the_result():
+    result = json.loads((ROOT / "docs/results/out_of_fold.json").read_text("utf-8"))
+    runs = [row for title, rows in result["tables"].items() if title[:4] == "runs" for row in rows]
+
+    def cells(data):
+        rows = [row for row in runs if row["data"] == data]
+        for key, percent in (
+            ("strongest", True), ("strongest, hostile", True), ("one answer", True),
+            ("accuracy on new records", True), ("log loss", False), ("ECE", False),
+            ("AUC of confidence", False),
+        ):  # fmt: skip
+            found = np.array([row[key] for row in rows]) * (100 if percent else 1)
+            digits = 1 if percent else 3
+            yield f"{found.mean():.{digits}f} ± {found.std(ddof=1):.{digits}f}"
+
+    page = (ROOT / "docs/below_the_floor.md").read_text("utf-8")
+    shown = [line.split("|") for line in page.splitlines() if line.count("|") == 10][2:]
+    names = list(dict.fromkeys(row["data"] for row in runs))
+    assert len(shown) == len(names)
+    for data, line in zip(names, shown):
+        assert [cell.strip() for cell in line[3:10]] == list(cells(data)), data
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for choice, title in {
+        "`EqualizedClassifier(model)`": "equalized",
+        "**`OutOfFoldClassifier(model)`**": "out of fold",
+    }.items():
+        line = next(row for row in readme.splitlines() if row.startswith(f"| {choice} |"))
+        here = [cell.strip().strip("*") for cell in line.split("|")]
+        strongest, hostile, _, accuracy, *_ = cells(f"location30: {title}")
+        assert here[2:5] == [strongest, hostile, accuracy]
 
 
 def test_the_picture_of_the_front_page_is_drawn_from_its_result():

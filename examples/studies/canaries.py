@@ -18,7 +18,7 @@ from sklearn_aeppt.paper._experiments import summary
 
 N = 3000  # ordinary records, each of which trains half of the models
 N_CANARIES = 200  # mislabeled records, and as many again with a near-duplicate beside them
-N_MODELS = 17  # each in turn the target of the others, its shadow models
+N_MODELS = 17  # each in turn the target, with fifteen of the others as shadow models
 N_BOOT = 200  # resamples of records, for an interval over all targets
 FLIPS, SCALES = (1, 2, 4, 8), (0.1, 0.2, 0.4, 0.8)  # variants, two of each size
 SETS = ("location30", "walmart37", "make_purchase", "forest, out of bag", "boosting")
@@ -29,8 +29,8 @@ def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
 
     The kinds: ordinary records; records with a wrong label; records with a wrong label in whose
     training set there is a near-duplicate, one to three bits or a twentieth of a deviation away,
-    with the same wrong label. Every record trains half of the models. Each model is the target
-    once, with the others as shadow models, defended as it is; figures are over all targets.
+    with the same wrong label. Every record trains half of the models. Each model is a target, with
+    all but one of the others as shadow models, defended as it is; figures are over all targets.
     """
     smoke = scale != "paper"
     names = ["forest, out of bag"] if smoke else [n for n in SETS if n not in BITS or data]
@@ -113,27 +113,42 @@ def answers(template, i, X, y, is_in, asked, label):
 
 
 def judged(shown, right, design, rng):
-    """Return AUC and TPR of every score, each model the target of the others."""
+    """Return AUC and TPR of every score, pooled over pairs of targets.
+
+    Every model and the next one are targets for the records that one of them was trained on and
+    the other was not, with all other models as shadow models: as many trained on a record stand
+    beside either target, so that their number, and moments of more or fewer, tell nothing.
+    """
     votes = np.stack([0.9 * right + 0.05, 0.95 - 0.9 * right], axis=-1)  # no logarithm of zero
     scores = {"LiRA": [], "RMIA": [], "label-only LiRA": [], "loss": []}
-    for i, is_member in enumerate(design):
-        others = np.arange(len(design)) != i
-        known = np.where(rng.random_sample(len(is_member)) < 0.5, is_member, -1)
-        given = design[others], known.astype(int)
-        scores["LiRA"].append(LiRAAttack()._score(shown[i], shown[others], *given))
-        scores["RMIA"].append(RMIAAttack()._score(shown[i], shown[others], *given))
-        scores["label-only LiRA"].append(LiRAAttack()._score(votes[i], votes[others], *given))
-        scores["loss"].append(shown[i][:, 0])
+    told = []  # of each target: the records that it is asked about
+    for i in range(len(design)):
+        pair = [i, (i + 1) % len(design)]
+        differ = design[pair[0]] != design[pair[1]]
+        others = np.setdiff1d(np.arange(len(design)), pair)
+        for one in pair:
+            known = np.where(rng.random_sample(len(differ)) < 0.5, design[one], -1)
+            given = design[others], known.astype(int)
+            scores["LiRA"].append(LiRAAttack()._score(shown[one], shown[others], *given))
+            scores["RMIA"].append(RMIAAttack()._score(shown[one], shown[others], *given))
+            label = LiRAAttack()._score(votes[one], votes[others], *given)
+            scores["label-only LiRA"].append(label)
+            scores["loss"].append(shown[one][:, 0])
+            told.append((differ, design[one]))
+    asked, is_member = map(np.stack, zip(*told))
     found = {"records": design.shape[1], "models": len(design)}
-    for name, score in scores.items():
-        score = np.stack(score)
-        found[f"{name}, AUC"] = float(roc_auc_score(design.ravel(), score.ravel()))
+    for name, parts in scores.items():
+        score = scores[name] = np.stack(parts)
+        found[f"{name}, AUC"] = float(roc_auc_score(is_member[asked], score[asked]))
         for fpr in (0.01, 0.001):
-            found[f"{name}, TPR at {100 * fpr:g} % FPR"] = pooled_tpr(score, design, fpr)
+            tpr = pooled_tpr(score[asked], is_member[asked], fpr)
+            found[f"{name}, TPR at {100 * fpr:g} % FPR"] = tpr
     worst = max(scores, key=lambda name: found[f"{name}, TPR at 1 % FPR"])
     drawn = [rng.randint(0, design.shape[1], design.shape[1]) for _ in range(N_BOOT)]
-    score = np.stack(scores[worst])
-    ends = [pooled_tpr(score[:, rows], design[:, rows], 0.01) for rows in drawn]
+    ends = [
+        pooled_tpr(scores[worst][:, rows][asked[:, rows]], is_member[:, rows][asked[:, rows]], 0.01)
+        for rows in drawn
+    ]
     low, high = np.quantile(ends, (0.025, 0.975))
     return found | {
         "strongest AUC": max(found[f"{name}, AUC"] for name in scores),
@@ -143,7 +158,7 @@ def judged(shown, right, design, rng):
     }
 
 
-def pooled_tpr(score, design, fpr):
+def pooled_tpr(score, is_member, fpr):
     """Return the share of members above the threshold that `fpr` of all non-members exceed."""
-    others = score[~design]
-    return float((score[design] > np.quantile(others, 1 - fpr, method="higher")).mean())
+    threshold = np.quantile(score[~is_member], 1 - fpr, method="higher")
+    return float((score[is_member] > threshold).mean())
