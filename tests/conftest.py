@@ -4,8 +4,6 @@ from pathlib import Path
 
 import no_torch
 
-if os.environ.get("PYTEST_XDIST_WORKER"):  # a worker a core: more threads wait for each other
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 if os.environ.get("AEPPT_BLOCK_TORCH"):  # before anything imports it
     no_torch.block()
 
@@ -14,6 +12,11 @@ import pytest
 from extras import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
+
+if os.environ.get("PYTEST_XDIST_WORKER"):  # a worker a core: more threads wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of libraries that are loaded later
+    threadpool_limits(1)
 
 collect_ignore = ["fuzz.py"]  # a command of its own, which needs atheris
 
