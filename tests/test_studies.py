@@ -82,6 +82,7 @@ def test_differential_privacy_beside_defended_answers(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
+@pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
 def test_below_the_floor_the_strongest_attackers_find_less(tmp_path):
     rows = {
         row["data"]: row
@@ -97,6 +98,7 @@ def test_below_the_floor_the_strongest_attackers_find_less(tmp_path):
     assert auc[f"{model}out of fold, ordinary"] < 0.6
 
 
+@pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
 @pytest.mark.parametrize("name", ["equalized", "frontier", "records", "rounds"])
 def test_comparisons_of_defenses_run(name, tmp_path):
     if name == "frontier":
