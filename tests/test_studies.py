@@ -10,7 +10,10 @@ pytest.importorskip("torch")
 from examples.studies import STUDIES, run_study
 from examples.studies.__main__ import main
 
-pytestmark = pytest.mark.slow  # minutes, of code that no user imports
+pytestmark = [
+    pytest.mark.slow,  # minutes, of code that no user imports
+    pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning"),
+]
 
 
 def test_list_and_unknown_name(capsys):
@@ -43,7 +46,6 @@ def test_increments_are_confirmed_by_the_double_loop(tmp_path):
 
 
 # on data this small the held-out attackers may stay above chance
-@pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
 @pytest.mark.parametrize("name", ["protection", "simplex"])
 def test_experiments_on_made_up_and_packed_records(tmp_path, name):
     options = ["--scale", "smoke", "--out", str(tmp_path)]
@@ -56,7 +58,6 @@ def test_experiments_on_made_up_and_packed_records(tmp_path, name):
     assert all(row["data"].startswith("bits") and 0 <= row["mean L1"] <= 2 for row in rows)
 
 
-@pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
 @pytest.mark.parametrize("name", ["adaptive", "attacks", "defenses"])
 def test_comparisons_run(tmp_path, name):
     assert main([name, "--scale", "smoke", "--out", str(tmp_path)]) == 0
@@ -81,8 +82,6 @@ def test_differential_privacy_beside_defended_answers(tmp_path):
     assert all(row["strongest retrained"] <= row["bound on any attack"] <= 1 for row in rows)
 
 
-@pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
-@pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
 def test_below_the_floor_the_strongest_attackers_find_less(tmp_path):
     rows = {
         row["data"]: row
@@ -98,7 +97,6 @@ def test_below_the_floor_the_strongest_attackers_find_less(tmp_path):
     assert auc[f"{model}out of fold, ordinary"] < 0.6
 
 
-@pytest.mark.filterwarnings("ignore:No step_size up to:UserWarning")
 @pytest.mark.parametrize("name", ["equalized", "frontier", "records", "rounds"])
 def test_comparisons_of_defenses_run(name, tmp_path):
     if name == "frontier":
