@@ -23,6 +23,13 @@ def is_fitted(estimator):
     return True
 
 
+def thawed(estimator):
+    """Return the estimator in a FrozenEstimator, others as they are."""
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    return estimator
+
+
 def keeps_a_model(cloned):
     """Return the part of a clone that is still fitted, frozen or a defense of one; None without."""
     for part in (cloned, *cloned.get_params(deep=True).values()):

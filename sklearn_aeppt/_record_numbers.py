@@ -2,10 +2,10 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sklearn_aeppt._containers import as_array, as_pandas
+from sklearn_aeppt._fitted import thawed
 from sklearn_aeppt._records import record_bytes
 
 
@@ -59,8 +59,7 @@ class RecordReader:
 
 def steps_before(estimator):
     """Return the steps of a fitted pipeline before its last one, or None."""
-    while isinstance(estimator, FrozenEstimator):
-        estimator = estimator.estimator
+    estimator = thawed(estimator)
     return estimator[:-1] if isinstance(estimator, Pipeline) and len(estimator) > 1 else None
 
 

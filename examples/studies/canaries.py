@@ -3,15 +3,14 @@
 from functools import partial
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from tqdm.auto import tqdm
 
 from examples.studies._data import tables
-from examples.studies.out_of_fold import BITS, records
-from sklearn_aeppt import OutOfFoldClassifier
+from examples.studies.out_of_fold import BITS, chosen, defense_of, records
 from sklearn_aeppt._remember import open_memory, remembered
+from sklearn_aeppt._seeding import seed_alike
 from sklearn_aeppt.attacks import BitFlips, GaussianNoise, LiRAAttack, RMIAAttack
 from sklearn_aeppt.attacks._shadow_models import balanced_design, confidences, label_and_rest
 from sklearn_aeppt.paper._experiments import summary
@@ -21,7 +20,6 @@ N_CANARIES = 200  # mislabeled records, and as many again with a near-duplicate 
 N_MODELS = 17  # each in turn the target, with fifteen of the others as shadow models
 N_BOOT = 200  # resamples of records, for an interval over all targets
 FLIPS, SCALES = (1, 2, 4, 8), (0.1, 0.2, 0.4, 0.8)  # variants, two of each size
-SETS = ("location30", "walmart37", "make_purchase", "forest, out of bag", "boosting")
 
 
 def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
@@ -33,13 +31,8 @@ def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
     all but one of the others as shadow models, defended as it is; figures are over all targets.
     """
     smoke = scale != "paper"
-    names = ["forest, out of bag"] if smoke else [n for n in SETS if n not in BITS or data]
-    if data is not None and not smoke:
-        names = [n for n in names if n == "make_purchase" or n not in BITS or n in tables(data)]
-    if dataset is not None and not smoke:
-        if dataset not in names:
-            raise ValueError(f"dataset={dataset!r}: choose from {', '.join(names)}.")
-        names = [dataset]
+    bits = [] if data is None else [name for name in tables(data) if name in BITS]
+    names = chosen([*bits, "make_purchase", "forest, out of bag", "boosting"], smoke, dataset)
     sizes = (120, 20, 8) if smoke else (N, N_CANARIES, N_MODELS)
     games = [(name, s) for s in range(seed, seed + (1 if smoke else 3)) for name in names]
     rows = []
@@ -74,18 +67,14 @@ def play(name, seed, data, sizes, memory):
     pool = np.concatenate([X, beside]).astype(np.float32), np.r_[y, y[near]]
     design = np.c_[design, design[:, near]]
     asked = [X, *(change(X, rng).astype(np.float32) for change in vary)]
-    cv = "oob" if name == "forest, out of bag" else 3
-    plain = set_seed(clone(model), seed)
-    templates = {
-        "undefended": plain,
-        "out of fold": OutOfFoldClassifier(plain, cv=cv, random_state=seed),
-    }
+    model.set_params(random_state=None)  # every shadow model has its own
+    templates = {"undefended": model, "out of fold": defense_of(name, model, None)}
     rows = []
     for title, template in templates.items():
         jobs = [(template, i, *pool, is_in, asked, y) for i, is_in in enumerate(design)]
         calls = [remembered(memory, partial(answers, *job)) for job in jobs]
-        found = Parallel(n_jobs=1, return_as="generator")(delayed(call)() for call in calls)
-        shown, right = map(np.stack, zip(*tqdm(found, desc=f"{name}: {title}", total=len(calls))))
+        found = [call() for call in tqdm(calls, desc=f"{name}: {title}")]
+        shown, right = map(np.stack, zip(*found))
         for which in np.unique(kind):
             here = kind == which
             given = shown[:, here], right[:, here], design[:, : len(X)][:, here]
@@ -94,17 +83,9 @@ def play(name, seed, data, sizes, memory):
     return rows
 
 
-def set_seed(model, seed):
-    return model.set_params(random_state=seed) if "random_state" in model.get_params() else model
-
-
 def answers(template, i, X, y, is_in, asked, label):
     """Train a model; return confidence of the label and the rest, and how often it is right."""
-    model = set_seed(clone(template), i)
-    inner = getattr(model, "estimator", None)
-    if inner is not None:
-        set_seed(inner, i)
-    model.fit(X[is_in], y[is_in])
+    model = seed_alike(clone(template), i).fit(X[is_in], y[is_in])
     known, column = np.unique(label, return_inverse=True)
     columns = known, np.arange(len(known))
     said = [confidences(model, records, len(known), columns) for records in asked]

@@ -53,11 +53,7 @@ def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
     pictures = [] if data is None or images(data) is None else ["cifar100"]
     quiet = ["logistic regression", "regularized network"]
     names = [*bits, "make_purchase", *ON_TABLES, *quiet, *pictures]
-    names = ["forest, out of bag"] if smoke else names
-    if dataset is not None and not smoke:
-        if dataset not in names:
-            raise ValueError(f"dataset={dataset!r}: choose from {', '.join(names)}.")
-        names = [dataset]
+    names = chosen(names, smoke, dataset)
     seeds = range(seed, seed + (1 if smoke else 3))
     memory = open_memory(memory)
     jobs = [(name, s, data, smoke) for s in seeds for name in names]
@@ -66,6 +62,21 @@ def run(scale="paper", seed=0, data=None, dataset=None, memory=None):
     )
     rows = [row for part in tqdm(played, desc="out of fold", total=len(jobs)) for row in part]
     return {"runs": rows, "mean and standard deviation over seeds": summary(rows)}
+
+
+def chosen(names, smoke, dataset):
+    """Return the targets to run: all, the one asked for, or the one of a smoke run."""
+    if smoke:
+        return ["forest, out of bag"]
+    if dataset not in (None, *names):
+        raise ValueError(f"dataset={dataset!r}: choose from {', '.join(names)}.")
+    return names if dataset is None else [dataset]
+
+
+def defense_of(name, model, seed):
+    """Return the unfitted out-of-fold defense of a target."""
+    cv = "oob" if name == "forest, out of bag" else 3
+    return OutOfFoldClassifier(model, cv=cv, random_state=seed)
 
 
 def records(name, seed, data, n):
@@ -101,7 +112,6 @@ def shown_by(name, model, sides, seed):
     """Return title -> fitted classifier."""
     (members, y_mem), (others, y_non) = sides
     model.fit(members, y_mem)
-    cv = "oob" if name == "forest, out of bag" else 3
     both = {"y_mem": y_mem, "y_non": y_non}
     keyed = {"key": key_from("oof", seed), "random_state": seed}
     return {
@@ -109,7 +119,7 @@ def shown_by(name, model, sides, seed):
         "AEPPT": AEPPTClassifier(model, **keyed).fit(members, others, **both),
         "equalized": EqualizedClassifier(model, **keyed).fit(members, others, **both),
         "constant per label": _ConstantClassifier(model).fit(members, others),
-        "out of fold": OutOfFoldClassifier(model, cv=cv, random_state=seed).fit(members, y_mem),
+        "out of fold": defense_of(name, model, seed).fit(members, y_mem),
     }
 
 

@@ -55,8 +55,8 @@ class GaussianNoise:
             return self._move_stored(X, rng)
         if hasattr(X, "iloc"):
             return self._move_columns(X, rng)
-        noisy = self._move(X, rng)
-        return noisy.astype(X.dtype) if X.dtype.kind == "f" else noisy
+        noisy = self._move(X.astype(np.float64) if X.dtype.kind == "O" else X, rng)
+        return noisy.astype(X.dtype) if X.dtype.kind in "fO" else noisy
 
     def _move(self, values, rng):
         scale = self.scale
@@ -145,7 +145,7 @@ class BitFlips:
             )
             return abs(sparse.csr_array(X) - turned)
         if sparse.issparse(turned):
-            turned = turned.toarray()
+            turned = turned.toarray().reshape(np.shape(X))
         if getattr(getattr(X, "dtype", None), "kind", None) == "b":
             return X ^ turned
         turned = turned.astype(getattr(X, "dtype", float))  # unsigned types do not go below zero
@@ -154,10 +154,11 @@ class BitFlips:
     def _turned(self, shape, rng):
         if self.n_flips is None:
             return rng.random_sample(shape) < self.probability
-        n, n_columns = shape
+        n, n_columns = shape if len(shape) < 3 else (shape[0], int(np.prod(shape[1:])))
         chosen = distinct_columns(n, n_columns, min(self.n_flips, n_columns), rng)
         ends = np.arange(n + 1) * chosen.shape[1]
-        return sparse.csr_array((np.ones(chosen.size, bool), chosen.ravel(), ends), shape=shape)
+        bits = np.ones(chosen.size, bool), chosen.ravel(), ends
+        return sparse.csr_array(bits, shape=(n, n_columns))
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,6 @@ from sklearn_aeppt.defenses._fold_space import unwrapped
 SOURCE = "estimator.predict_proba(X)"
 
 
-def thawed(estimator):
-    """Return the estimator in a FrozenEstimator, others as they are."""
-    while isinstance(estimator, FrozenEstimator):
-        estimator = estimator.estimator
-    return estimator
-
-
 def fit_without(estimator, X, y, rows, fit_params):
     """Return a model of some of the records; one that knows a single class says just that."""
     labels = y[rows]

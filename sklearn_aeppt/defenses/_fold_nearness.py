@@ -10,9 +10,10 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.utils import _safe_indexing
 
 from sklearn_aeppt._compat import take_fit_params
+from sklearn_aeppt._fitted import thawed
 from sklearn_aeppt.attacks._augment import BitFlips, GaussianNoise
 from sklearn_aeppt.attacks._variants import variant_features
-from sklearn_aeppt.defenses._fold_models import thawed
+from sklearn_aeppt.defenses._fold_models import answers
 
 #: Powers of a column's use in its scale, the one first that is taken where the attacker sees no
 #: difference. Numbers: a move of what the models ignore must not count; but where they use few
@@ -73,10 +74,11 @@ def choose_nearness(classifier, space, X, y, group, fit_params, rng):
     tried = [(power, width) for width in WIDTHS for power in near]
     shown: dict = {one: [] for one in tried}
     for vary in (lambda X, _: X, *_variations(space)):
-        varied = _varied(vary, asked, rng)
-        said = copied._ask_all(varied)
+        varied = vary(asked, rng)
+        said = answers(copied._models, varied, copied.n_jobs)
+        found = {power: search(varied) for power, search in near.items()}
         for power, width in tried:
-            shown[power, width].append(copied._mixed(said, near[power], varied, width))
+            shown[power, width].append(copied._mixed(said, near[power], found[power], width))
     label = np.searchsorted(copied.classes_, y[rows])
     seen = {one: _advantage(np.stack(p, 1), label, is_member) for one, p in shown.items()}
     return choose(seen, len(rows))
@@ -99,15 +101,6 @@ def _variations(space):
         used_least = np.argsort(space.use_)[: max(1, int(IGNORED * len(space.use_)))]
         makers.append(partial(_move, used_least, space))
     return [maker for maker in makers for _ in range(N_EACH)]
-
-
-def _varied(vary, X, rng):
-    """Return varied records; what varies them knows tables of numbers, of two dimensions."""
-    if not isinstance(X, np.ndarray) or (X.ndim == 2 and X.dtype != object):
-        return vary(X, rng)
-    numbers = X.reshape(len(X), -1).astype(np.float64 if X.dtype == object else X.dtype)
-    varied = vary(numbers, rng).reshape(X.shape)
-    return varied.astype(object) if X.dtype == object else varied
 
 
 def _move(columns, space, X, rng):

@@ -30,7 +30,7 @@ from tqdm.auto import tqdm
 from sklearn_aeppt._ask import ask, ask_labels
 from sklearn_aeppt._compat import check_feature_names, check_n_features
 from sklearn_aeppt._containers import as_array, computed
-from sklearn_aeppt._fitted import FittedInside, is_fitted, keeps_a_model
+from sklearn_aeppt._fitted import FittedInside, is_fitted, keeps_a_model, thawed
 from sklearn_aeppt._one_step import OneStep
 from sklearn_aeppt._records import RecordRows, number_records
 from sklearn_aeppt._remember import open_memory, remembered
@@ -48,7 +48,6 @@ from sklearn_aeppt.defenses._fold_models import (
     FoldModels,
     answers,
     fit_without,
-    thawed,
     unseen_answers,
 )
 from sklearn_aeppt.defenses._fold_nearness import choose_nearness, usual
@@ -261,12 +260,11 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         ------
         ValueError
             If a parameter is out of its range, if a part of `estimator` would stay fitted in every
-            fold, if `y` is missing, invalid or holds one class
-            only, if lengths differ, if there are fewer groups of near-duplicates than folds, if
-            a splitter does not test every record once, if the records are no numbers and no
-            pipeline makes them so, if ``cv="oob"`` is given an estimator without bootstrap
-            samples or other records than it was trained on, or if parameters are given for the
-            training of a fitted estimator that is used as it is.
+            fold, if `y` is missing, invalid or holds one class only, if lengths differ, if there
+            are fewer groups of near-duplicates than folds, if a splitter does not test every record
+            once, if the records are no numbers and no pipeline makes them so, if ``cv="oob"`` is
+            given an estimator without bootstrap samples or other records than it was trained on, or
+            if parameters are given for the training of a fitted estimator that is used as it is.
         """
         self._validate_params()
         X, y = self._check_training(X, y)
@@ -306,15 +304,16 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         honest = unseen_answers(models, X, unseen, self.n_jobs)
         self._calibrated = Calibration().fit(honest, np.searchsorted(self.classes_, y))
         self.temperature_ = float(self._calibrated.temperature)
-        power, width = usual(space)
         if self.bandwidth == "auto":
             power, width = choose_nearness(self, space, X, y, group[record], fit_params, rng)
+        else:
+            power, width = usual(space)[0], self.bandwidth
         self._near = self._near_with(power, X, rng)
         while not self._near.finds_all_ and power > 0:  # places too close: less apart by use
             power = power - 1 if power > 1 else 0
             self._near = self._near_with(power, X, rng)
         self.neighbors_ = self._near.search_
-        self.bandwidth_ = float(width if self.bandwidth == "auto" else self.bandwidth)
+        self.bandwidth_ = float(width)
         return self
 
     def _check_training(self, X, y):
@@ -427,7 +426,8 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         for start in range(0, n, size):
             rows = np.arange(start, min(start + size, n))
             block = X if len(rows) == n else _safe_indexing(X, rows)
-            proba[rows] = self._mixed(self._ask_all(block), self._near, block, self.bandwidth_)
+            said = answers(self._models, block, self.n_jobs)
+            proba[rows] = self._mixed(said, self._near, self._near(block), self.bandwidth_)
         if self.labels == "kept" and n:
             label = ask_labels(self.estimator_, X, ask(self.estimator_, X))
             proba = decide_by_argmax(proba, label)
@@ -440,13 +440,9 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         place = space.transform(_safe_indexing(X, self._first))
         return near.fit(space, place, self._group, rng)
 
-    def _ask_all(self, X):
-        """Return what all models say of records, float32 of shape (n_models, n, K)."""
-        return answers(self._models, X, self.n_jobs)
-
-    def _mixed(self, said, near, X, bandwidth):
-        """Return what is shown of what all models said."""
-        distance, index = near(X)
+    def _mixed(self, said, near, found, bandwidth):
+        """Return what is shown of what all models said, where a search found these neighbors."""
+        distance, index = found
         weight = neighbor_weights(distance, near.nearest_other_[index[:, 0]], bandwidth)
         return self._calibrated(mixed(said, shares_of_models(weight, index, self._unseen)))
 
