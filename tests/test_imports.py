@@ -95,6 +95,19 @@ def test_a_saved_model_is_loaded_and_asked_without_torch(tmp_path):
     assert not {"torch", "skorch"} & set(found)
 
 
+@needs_torch
+def test_an_attack_is_trained_without_torchs_compiler():
+    out = python(
+        "import sys\n"
+        "import numpy as np\n"
+        "from sklearn_aeppt.attacks import MIMAttack\n"
+        "proba = np.random.default_rng(0).dirichlet(np.ones(3), 40)\n"
+        "MIMAttack('substitute', max_epochs=2).fit(proba, np.arange(40) % 2)\n"
+        "print('torch._dynamo' in sys.modules, 'torch' in sys.modules)"
+    )
+    assert out == "False True\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [

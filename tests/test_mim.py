@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, learning_curv
 from skorch.dataset import Dataset
 from skorch.helper import SliceDict
 
+from sklearn_aeppt._nets._adam import Adam
 from sklearn_aeppt._nets._three_branch import ARCHITECTURES, ThreeBranch
 from sklearn_aeppt._nets._training import BalancedLoss, TensorBatches
 from sklearn_aeppt.attacks import MIMAttack, query
@@ -142,6 +143,21 @@ def test_same_seed_same_attack_and_global_generators_untouched(game):
     np.testing.assert_array_equal(first, second)
     assert torch.equal(torch.random.get_rng_state(), changed)
     assert (np.random.get_state()[1] == before[1]).all()  # noqa: NPY002
+
+
+def test_steps_are_those_of_torchs_adam():
+    modules = [ThreeBranch(5, **ARCHITECTURES["substitute"], seed=0) for _ in range(2)]
+    ours = Adam([{"params": list(modules[0].parameters())}], lr=0.01)
+    torchs = torch.optim.Adam(modules[1].parameters(), lr=0.01, fused=True)
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        proba, label = torch.rand(30, 5, generator=rng), torch.randint(5, (30,), generator=rng)
+        for module, optimizer in zip(modules, (ours, torchs)):
+            optimizer.zero_grad()
+            module(proba, label).pow(2).sum().backward()
+            optimizer.step()
+    for one, other in zip(*(module.parameters() for module in modules)):
+        assert torch.equal(one, other)
 
 
 def test_early_stopping_goes_back_to_the_best_epoch(game):

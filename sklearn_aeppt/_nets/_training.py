@@ -77,6 +77,17 @@ class Net(NeuralNet):
         return self
 
 
+class MembershipNet(Net):
+    """The net of an inference model, with an optimizer that is not one of torch's classes."""
+
+    def train_step(self, batch, **fit_params):
+        """Take a step; skorch's own would look for optimizers of torch's classes."""
+        self.optimizer_.zero_grad()
+        step = self.train_step_single(batch, **fit_params)
+        self.optimizer_.step()
+        return step
+
+
 class ClassNet(Net):
     """A classifier's net, whose records may weigh more and less, one on average."""
 

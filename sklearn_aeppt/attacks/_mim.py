@@ -13,9 +13,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._nets import skorch, torch
+from sklearn_aeppt._nets._adam import Adam
 from sklearn_aeppt._nets._saved_module import SavedModule
 from sklearn_aeppt._nets._three_branch import ARCHITECTURES, ThreeBranch
-from sklearn_aeppt._nets._training import BalancedLoss, Net, TensorBatches
+from sklearn_aeppt._nets._training import BalancedLoss, MembershipNet, TensorBatches
 from sklearn_aeppt.attacks._base import LogitAttack
 from sklearn_aeppt.attacks._query import View, check_membership, read_view
 
@@ -179,7 +180,7 @@ class MIMAttack(SavedModule, LogitAttack):
         split = skorch.dataset.ValidSplit(
             self.validation_fraction, stratified=True, random_state=seed
         )
-        return Net(
+        return MembershipNet(
             ThreeBranch,
             criterion=BalancedLoss,
             criterion__kind=self.loss,
@@ -187,8 +188,7 @@ class MIMAttack(SavedModule, LogitAttack):
             module__n_classes=n_classes,
             module__seed=seed,
             **{f"module__{key}": value for key, value in ARCHITECTURES[self.architecture].items()},
-            optimizer=torch.optim.Adam,
-            optimizer__fused=True,
+            optimizer=Adam,
             lr=self.lr,
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
