@@ -1,5 +1,6 @@
 """The law of containers: a table that the model itself accepts is the same table in any of them."""
 
+import os
 import tempfile
 import warnings
 from datetime import datetime, timedelta
@@ -212,7 +213,11 @@ def found(model, sides, y, attacks):
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+@settings(
+    max_examples=int(os.environ.get("AEPPT_EXAMPLES", "40")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.differing_executors],
+)
 @given(table=tables(), data=st.data())
 def test_hard_the_container_changes_nothing(table, data):
     columns, y, n_mem = table
