@@ -35,19 +35,52 @@ class SecretBytes(bytes):
         return self  # sklearn.clone asks for the very object
 
 
+class NoKey:
+    """What is left of a key that is not of bytes: its type, for the refusal, and nothing of it."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __repr__(self):
+        return f"<a key of type {self.kind}, which is refused>"
+
+    def __deepcopy__(self, memo):
+        return self  # as of SecretBytes
+
+
+def masked(key):
+    """Return a user's key in a form that no text shows; None stays, and so does what is masked."""
+    if key is None or isinstance(key, (SecretBytes, NoKey)):
+        return key
+    if isinstance(key, (bytes, bytearray, memoryview)):
+        return SecretBytes(key)
+    return NoKey(type(key).__name__)
+
+
+def with_plain_keys(state):
+    """Return the keys of an object's state as plain bytes, a type that any reader knows."""
+    return {k: bytes(v) for k, v in state.items() if isinstance(v, SecretBytes)}
+
+
+def with_masked_keys(state):
+    """Return the keys of an object's state as no text shows them."""
+    return {k: masked(state[k]) for k in ("key", "_key") if k in state}
+
+
 def draw_key(key):
-    """Return the bytes of a user's `key`, or 32 from the operating system where it is None.
+    """Return a user's `key` as `SecretBytes`, or 32 from the operating system where it is None.
 
     Raises
     ------
     ValueError
         If `key` is not bytes, or shorter than 16.
     """
+    key = masked(key)
     if key is None:
-        return secrets.token_bytes(32)
-    if not isinstance(key, (bytes, bytearray)):
+        return SecretBytes(secrets.token_bytes(32))
+    if isinstance(key, NoKey):
         raise ValueError(
-            f"key is of type {type(key).__name__}, not bytes: give secrets.token_bytes(32) or the "
+            f"key is of type {key.kind}, not bytes: give secrets.token_bytes(32) or the "
             "like, or None for a new key from the operating system."
         )
     if len(key) < MIN_KEY_BYTES:
@@ -55,7 +88,7 @@ def draw_key(key):
             f"key has {len(key)} bytes, which can be guessed: give at least {MIN_KEY_BYTES}, such "
             "as secrets.token_bytes(32), or None for a new key from the operating system."
         )
-    return bytes(key)
+    return key
 
 
 def sub_key(key, purpose):

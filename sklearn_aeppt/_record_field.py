@@ -18,7 +18,15 @@ from scipy import sparse
 from scipy.special import ndtr
 from sklearn.neighbors import NearestNeighbors
 
-from sklearn_aeppt._keyed_noise import generator, keyed_seeds, sub_key, uniform_from_seeds
+from sklearn_aeppt._keyed_noise import (
+    generator,
+    keyed_seeds,
+    masked,
+    sub_key,
+    uniform_from_seeds,
+    with_masked_keys,
+    with_plain_keys,
+)
 from sklearn_aeppt._record_numbers import RecordReader, is_plain
 
 #: Share of the near distances between records at which a record's numbers become another's.
@@ -51,8 +59,14 @@ class RecordField:
     """
 
     def __init__(self, key, n_draws):
-        self.key = key
+        self.key = masked(key)
         self.n_draws = n_draws
+
+    def __getstate__(self):
+        return {**vars(self), **with_plain_keys(vars(self))}
+
+    def __setstate__(self, state):
+        vars(self).update({**state, **with_masked_keys(state)})
 
     @_quiet
     def fit(self, estimator, X_mem, X_non):

@@ -13,7 +13,7 @@ class RecordReader:
     """Reads records as numbers and bytes, in the way that the fitted ones can be read.
 
     Numeric tables, dense or sparse, stand for themselves. Others are taken as the wrapped
-    pipeline sees them, by all of its steps but the last; without one, the numeric columns of a
+    pipeline sees them, by all of its steps but the last (also one inside a search or a calibration); without one, the numeric columns of a
     frame are its numbers and the rest of each record is bytes. Which of these is decided by the
     fitted records: a query may have lost its types (a column without any value, numbers as
     objects), and is read like the others all the same.
@@ -27,7 +27,7 @@ class RecordReader:
         self.is_numeric_ = all(as_numbers(X) is not None for X in sides)
         if self.is_numeric_:
             return self
-        steps = steps_before(estimator)
+        steps = steps_inside(estimator)
         if steps is not None:
             self.steps_ = all(as_numbers(steps.transform(X)) is not None for X in came)
         if not self.steps_ and all(hasattr(X, "iloc") for X in sides):
@@ -45,7 +45,7 @@ class RecordReader:
         if self.is_numeric_:
             return must_be_numbers(X), None
         if self.steps_:  # which know the records as they came
-            return must_be_numbers(steps_before(estimator).transform(X)), None
+            return must_be_numbers(steps_inside(estimator).transform(X)), None
         X = as_pandas(X)
         if self.columns_ is None or not len(self.columns_):
             return None, record_bytes(X)
@@ -61,6 +61,29 @@ def steps_before(estimator):
     """Return the steps of a fitted pipeline before its last one, or None."""
     estimator = thawed(estimator)
     return estimator[:-1] if isinstance(estimator, Pipeline) and len(estimator) > 1 else None
+
+
+#: Where estimators around others keep what they fitted; "estimator" is what was fitted only where
+#: it is all there is.
+INSIDE = ("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_")
+
+
+def steps_inside(estimator):
+    """Return the steps before the last one of the first fitted pipeline inside, or None.
+
+    It may stand in searches, calibrations, votes, thresholds or defenses.
+    """
+    around = [estimator]
+    for part in around:  # which grows
+        steps = steps_before(part)
+        if steps is not None:
+            return steps
+        fitted = [getattr(part, name) for name in INSIDE if hasattr(part, name)]
+        if isinstance(part, Pipeline):  # of one step
+            fitted = [part[-1]]
+        for one in fitted or [getattr(part, "estimator", None)]:
+            around += one if isinstance(one, list) else [] if one is None else [one]
+    return None
 
 
 def are_numbers(X):

@@ -95,6 +95,9 @@ def texts(thing):
     out += [repr(thing.get_params()), str(thing.get_params(deep=False))]
     if hasattr(thing, "_repr_html_"):
         out.append(thing._repr_html_())
+    twin = vars(thing).get("_fitted_twin")  # what a debugger prints
+    for part in (thing, twin, getattr(twin, "_field", None)):
+        out.append(repr(getattr(part, "__dict__", None)))
     return out
 
 
@@ -127,7 +130,28 @@ def test_no_text_shows_the_key(defense, model, records, tmp_path):
     # that of a pickle, and of the key that None drew
     drawn = with_key(defense, model, None).fit(X, y, is_member=is_member)
     for text in texts(drawn):
-        assert drawn._key.hex() not in text and repr(drawn._key) not in text
+        assert drawn._key.hex() not in text and repr(bytes(drawn._key)) not in text
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview, np.bytes_, type("Bytes", (bytes,), {})])
+def test_a_key_of_any_bytes_is_masked(kind, model, records):
+    X, y, is_member = records
+    defense = with_key(KEYED[0], model, kind(KEY))
+    assert_masked(defense.fit(X, y, is_member=is_member))
+    assert_masked(clone(defense))
+    expected = with_key(KEYED[0], model).fit(X, y, is_member=is_member).predict_proba(X)
+    np.testing.assert_array_equal(defense.predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("key", [KEY.decode(), [*KEY], int.from_bytes(KEY, "big"), {KEY}])
+def test_what_is_no_key_is_refused_and_never_shown(key, model, records):
+    X, y, is_member = records
+    defense = with_key(KEYED[0], model, key)
+    for shown in (defense, clone(defense)):
+        assert_masked(shown)
+        assert all(str(key) not in text for text in texts(shown))
+        with pytest.raises(ValueError, match=f"key is of type {type(key).__name__}, not bytes"):
+            shown.fit(X, y, is_member=is_member)
 
 
 @pytest.mark.parametrize("defense", KEYED, ids=lambda d: type(d).__name__)

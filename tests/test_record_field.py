@@ -10,9 +10,13 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.stats import kstest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -338,6 +342,28 @@ def test_texts_in_a_pipeline_are_what_its_last_step_is_given(texts):
     frozen = FrozenEstimator(model)
     same(fitted(texts, estimator=frozen)(frozen, texts), draws)
     assert (field(model, [t + " word1 word2 word3" for t in texts]) != draws).any(axis=1).all()
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda model: GridSearchCV(model, {}, cv=2),
+        lambda model: CalibratedClassifierCV(model, cv=2),
+        lambda model: CalibratedClassifierCV(model, cv=2, ensemble=False),
+        lambda model: VotingClassifier([("a", DummyClassifier()), ("b", model)], voting="soft"),
+        lambda model: FixedThresholdClassifier(model, threshold=0.4),
+        lambda model: GridSearchCV(CalibratedClassifierCV(model, cv=2), {}, cv=2),
+        lambda model: make_pipeline(model),
+    ],
+)
+def test_a_pipeline_inside_another_estimator_is_found(around, texts):
+    y = np.arange(len(texts)) % 2
+    model = around(make_pipeline(TfidfVectorizer(), LogisticRegression())).fit(texts, y)
+    field = fitted(texts, estimator=model)
+    draws = field(model, texts)
+    # what the vectorizer does not see moves nothing
+    same(field(model, [t.upper() + ". ?!" for t in texts]), draws)
+    assert len(np.unique(draws[:, 0])) > 20
 
 
 def test_numbers_in_a_pipeline_stand_for_themselves(numbers):

@@ -34,7 +34,7 @@ from sklearn_aeppt._compat import (
     take_fit_params,
 )
 from sklearn_aeppt._fitted import FittedInside, is_fitted
-from sklearn_aeppt._keyed_noise import SecretBytes, draw_key
+from sklearn_aeppt._keyed_noise import draw_key, masked, with_masked_keys, with_plain_keys
 from sklearn_aeppt._members import (
     check_labels,
     draw_members,
@@ -140,7 +140,7 @@ class OutputDefense(WrapsClassifier, ClassifierMixin, OneStep, FittedInside, Bas
 
     @key.setter
     def key(self, value: bytes | None) -> None:
-        self.__dict__["key"] = SecretBytes(value) if type(value) is bytes else value
+        self.__dict__["key"] = masked(value)
 
     @np.errstate(under="ignore")  # a tiny confidence may become zero
     def fit(
@@ -508,8 +508,7 @@ class OutputDefense(WrapsClassifier, ClassifierMixin, OneStep, FittedInside, Bas
 
     def __getstate__(self):
         state = super().__getstate__()
-        if "key" in state and state["key"] is not None:
-            state = {**state, "key": b"" + state["key"]}  # a plain type, which any reader knows
+        state = {**state, **with_plain_keys(state)}
         if not is_twin_state(state):
             return {**state, "_sklearn_aeppt_version": __version__}
         if state.get("estimator_") is state["estimator"]:  # a file needs the model once
@@ -529,9 +528,7 @@ class OutputDefense(WrapsClassifier, ClassifierMixin, OneStep, FittedInside, Bas
                 UserWarning,
                 stacklevel=2,
             )
-        if state.get("key") is not None:
-            state["key"] = SecretBytes(state["key"])
-        super().__setstate__(state)
+        super().__setstate__({**state, **with_masked_keys(state)})
 
     def __sklearn_clone__(self):
         """Clone like any estimator, but keep a fitted `estimator` as it is.
