@@ -13,10 +13,11 @@ class RecordReader:
     """Reads records as numbers and bytes, in the way that the fitted ones can be read.
 
     Numeric tables, dense or sparse, stand for themselves. Others are taken as the wrapped
-    pipeline sees them, by all of its steps but the last (also one inside a search or a calibration); without one, the numeric columns of a
-    frame are its numbers and the rest of each record is bytes. Which of these is decided by the
-    fitted records: a query may have lost its types (a column without any value, numbers as
-    objects), and is read like the others all the same.
+    pipeline sees them, by all of its steps but the last, also where it stands inside a search or a
+    calibration; without one, the numeric columns of a frame are its numbers and the rest of each
+    record is bytes. Which of these is decided by the fitted records: a query may have lost its
+    types (a column without any value, numbers as objects), and is read like the others all the
+    same.
     """
 
     def fit(self, estimator, sides):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
@@ -316,6 +317,65 @@ def test_groups_stay_as_they_are_only_where_the_data_exclude_a_leak(overfit):
     model, X, y, is_member = overfit
     defense = EqualizedClassifier(model, other_classes="ranking").fit(X, y, is_member=is_member)
     assert not defense.unchanged_groups_.any()
+
+
+def unlike_labels(n, atoms, seed=0):
+    """Answers where each label's members have one confidence, and others any of these."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(len(atoms), size=2 * n)
+    is_member = np.arange(2 * n) < n
+    top = np.where(is_member, np.asarray(atoms)[y], rng.choice(atoms, 2 * n))
+    proba = np.repeat(((1 - top) / (len(atoms) - 1))[:, None], len(atoms), axis=1)
+    proba[np.arange(2 * n), y] = top
+    return proba, y, is_member
+
+
+def gained_with_the_label(n, atoms, **params):
+    """What a look-up table over (label, confidence) gains on records that are new to it."""
+    proba, y, is_member = unlike_labels(n, atoms)
+    model = PrecomputedClassifier(np.arange(len(atoms)))
+    defense = EqualizedClassifier(model, cost="l1", key=KEY, random_state=0, **params)
+    defense.fit(proba, y, is_member=is_member)
+    shown = defense.perturb(proba)
+    features = np.column_stack([y, shown.max(axis=1)])
+    attack = HistGradientBoostingClassifier(random_state=0, categorical_features=[0])
+    return cross_val_predict(attack, features, is_member, cv=2), is_member, defense
+
+
+@pytest.mark.parametrize("rest", ["ranking", "template"])
+@pytest.mark.parametrize(("n", "n_classes"), [(600, 4), (400, 12), (150, 8)])
+def test_labels_that_behave_differently_are_not_equalized_together(n, n_classes, rest):
+    atoms = np.linspace(0.55, 0.95, n_classes)
+    said, is_member, defense = gained_with_the_label(n, atoms, other_classes=rest)
+    error = 3 * np.sqrt(0.25 / len(said))
+    assert balanced_accuracy_score(is_member, said) < 0.5 + error
+    assert (defense.label_group_ == 0).sum() < n_classes or not defense.transport_[0].std(0).any()
+
+
+def test_a_number_of_groups_that_cannot_hide_labels_is_warned_of():
+    atoms = np.linspace(0.55, 0.95, 4)
+    with pytest.warns(UserWarning, match="n_label_groups=1 puts labels that behave differently"):
+        said, is_member, _ = gained_with_the_label(600, atoms, n_label_groups=1)
+    assert balanced_accuracy_score(is_member, said) > 0.7  # the warning is right
+
+
+def test_large_groups_whose_labels_differ_are_not_left_unchanged():
+    # pooled, members and others look alike: 30,000 records exclude a leak of the whole group
+    atoms = np.linspace(0.55, 0.95, 4)
+    said, is_member, defense = gained_with_the_label(30_000, atoms, other_classes="ranking")
+    assert balanced_accuracy_score(is_member, said) < 0.52
+    assert not defense.unchanged_groups_.any()
+
+
+def test_labels_that_behave_alike_keep_their_groups(overfit):
+    model, X, y, is_member = overfit
+    defense = EqualizedClassifier(model, key=KEY, random_state=0).fit(X, y, is_member=is_member)
+    sides = [Side(p.max(1), p.argmax(1), p.argmax(1) == t, p) for p, t in (
+        (model.predict_proba(X[rows]), np.searchsorted(model.classes_, y[rows]))
+        for rows in (is_member, ~is_member)
+    )]  # fmt: skip
+    expected = group_labels(sides, "auto", len(model.classes_))
+    np.testing.assert_array_equal(defense.label_group_, expected)
 
 
 def _wrong_members(rng, n, k=10):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -19,6 +20,7 @@ from sklearn_aeppt._one_step import as_fitted
 from sklearn_aeppt.defenses import _certificate
 from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.defenses._bins import N_QUANTILES, bin_contents, find_bins, quantile_edges
+from sklearn_aeppt.defenses._label_excess import MOST, halved, label_excess
 from sklearn_aeppt.defenses._label_groups import group_labels
 from sklearn_aeppt.defenses._other_classes import OTHER_CLASSES, ranking_is_safe
 from sklearn_aeppt.defenses._transport import equalizing_map
@@ -97,7 +99,9 @@ class EqualizedClassifier(OutputDefense):
         Quantile bins of the largest confidence, at most: the last one begins at 0.999 or below,
         and with ``constraint="total_variation"`` none is narrower than 0.01 or, in log-odds, 0.5.
     n_label_groups : int >= 1 or "auto", default="auto"
-        Groups of labels; "auto" gives each at least 500 members and 500 non-members, at most 10.
+        Groups of labels; "auto" gives each at least 500 members and 500 non-members, at most 10,
+        and cuts those in two whose labels behave so differently that attackers who mind the label
+        would gain two points of accuracy.
     alpha : float in (0, 1], default=0.001
         A group of labels is left as it is only if the data exclude, at this level, that the
         distributions of members and non-members are more than 0.04 apart (two points of
@@ -227,14 +231,8 @@ class EqualizedClassifier(OutputDefense):
         if self.other_classes_ == "template" and self.holdout_fraction > 0:
             rng = check_random_state(self.random_state)
             sides, held_out = zip(*(side.split(self.holdout_fraction, rng) for side in sides))
-        self.label_group_ = group_labels(sides, self.n_label_groups, members.proba.shape[1])
         by_log_loss = labeled and self.cost != "l1"
-        sizes = [len(side) for side in sides]
-        groups = [
-            self._fit_group([s.take(self.label_group_[s.label] == g) for s in sides], by_log_loss,
-                            sizes)
-            for g in range(self.label_group_.max() + 1)
-        ]  # fmt: skip
+        self.label_group_, groups = self._fit_groups(sides, by_log_loss)
         self.transport_ = [group.transport for group in groups]
         self.total_variation_ = max(group.total_variation for group in groups)
         self.pairwise_total_variation_ = max(map(pairwise_distance, self.transport_))
@@ -280,7 +278,45 @@ class EqualizedClassifier(OutputDefense):
                     f"default, {harmless[0]!r}."
                 )
 
-    def _fit_group(self, sides, by_log_loss, sizes):
+    def _fit_groups(self, sides, by_log_loss):
+        """Return the group of each label, and what was learned of each group.
+
+        Groups in which the labels can be told apart are cut in two, as long as their records are
+        enough; else all outputs of the group get one distribution, which hides the most.
+        """
+        sizes, most = [len(side) for side in sides], MOST + self.delta / 2
+        label_group = group_labels(sides, self.n_label_groups, sides[0].proba.shape[1])
+        groups: dict[int, Group] = {}
+        excess: dict[int, float] = {}
+        todo = [(g, self.pairwise_delta) for g in range(label_group.max() + 1)]
+        while todo:
+            for g, pairwise_delta in todo:
+                own = [s.take(label_group[s.label] == g) for s in sides]
+                groups[g] = self._fit_group(own, by_log_loss, sizes, pairwise_delta)
+                shown = groups[g].transport
+                shown = np.eye(len(shown)) if groups[g].unchanged else shown
+                excess[g] = label_excess(own, groups[g].edges, shown, sizes)
+            worst = max(excess, key=lambda g: excess[g])
+            if sum(excess.values()) <= most:
+                break
+            if not isinstance(self.n_label_groups, str):
+                warnings.warn(
+                    f"n_label_groups={self.n_label_groups} puts labels that behave differently "
+                    "into one group: attackers who mind the label gain about "
+                    f"{sum(excess.values()):.1%} in accuracy. Raise it, use 'auto', or set "
+                    "pairwise_delta=0.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+                break
+            cut = halved(sides, label_group, worst)
+            todo = [(worst, 0.0)]
+            if cut is not None:
+                label_group = cut
+                todo = [(worst, self.pairwise_delta), (cut.max(), self.pairwise_delta)]
+        return label_group, [groups[g] for g in range(len(groups))]
+
+    def _fit_group(self, sides, by_log_loss, sizes, pairwise_delta):
         """Return the `Group` of some labels; `sizes` counts members and non-members of all."""
         shown = OTHER_CLASSES[self.other_classes_]
         confident = [side.top[side.right] for side in sides]
@@ -297,7 +333,7 @@ class EqualizedClassifier(OutputDefense):
         if self.constraint == "attack_accuracy":
             ratio = len(confident[0]) / sizes[0] / (len(confident[1]) / sizes[1])
             odds = max(1.0, 1 + (1 - ODDS_MARGIN) * (ratio - 1))
-        non, allowed = sides[1], (self.delta, self.pairwise_delta, odds)
+        non, allowed = sides[1], (self.delta, pairwise_delta, odds)
         bins = find_bins(edges, non.top)
         if by_log_loss:
             cost = log_loss_cost(bins, non.right, center, non.proba.shape[1])
@@ -316,7 +352,7 @@ class EqualizedClassifier(OutputDefense):
             values=values,
             tails=tails,
             total_variation=float(0.5 * np.abs((share[0] - share[1]) @ transport).sum()),
-            unchanged=self.pairwise_delta == 1
+            unchanged=pairwise_delta == 1
             and self.other_classes_ != "template"
             and leak_is_excluded(sides, self.alpha),
             histogram={

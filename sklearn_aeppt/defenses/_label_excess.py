@@ -1,0 +1,96 @@
+"""What labels add inside a group: one map for labels that behave differently hides neither."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sklearn_aeppt.defenses._bins import find_bins
+
+#: Accuracy beyond that of labels which attackers who mind the label may gain: two points.
+MOST = 0.02
+FEWEST = 50  # right records on each side of a group, with which a map can be learned
+N_PERMUTED, CLEAR = 20, 4.0  # random memberships, and standard deviations above them
+
+
+def label_excess(
+    sides: Sequence[Any], edges: np.ndarray, transport: np.ndarray, sizes: Sequence[int]
+) -> float:
+    """Return what attackers who mind the label gain beyond labels from one group's outputs.
+
+    A map makes the histograms of a whole group equal. Where labels behave differently, those of
+    one label need not be: of classes whose members all get one confidence, each another one, a
+    group's members look like its non-members, but no label's do.
+
+    Parameters
+    ----------
+    sides : pair of Side
+        Members and non-members of the group's labels.
+    edges : ndarray of shape (B - 1,)
+        Edges of the bins.
+    transport : ndarray of shape (B, B)
+        The map.
+    sizes : pair of int
+        Numbers of all members and non-members, whatever their label.
+
+    Returns
+    -------
+    excess : float
+        Accuracy among as many members as non-members, less what random memberships give; 0.0 where
+        that is not clearly above them.
+    """
+    cells = []
+    for side in sides:
+        cell = np.zeros((side.proba.shape[1], len(transport)), dtype=np.int64)
+        np.add.at(cell, (side.label[side.right], find_bins(edges, side.top[side.right])), 1)
+        cells.append(cell)
+    pooled = cells[0] + cells[1]
+    there = pooled.any(axis=1)
+    pooled, members = pooled[there], cells[0][there]
+    counts = members.sum(axis=1), (pooled - members).sum(axis=1)
+    labels_give = np.maximum(*(count / size for count, size in zip(counts, sizes))).sum()
+
+    def beyond_labels(members):
+        both = members, pooled - members
+        seen = np.maximum(*(cell @ transport / size for cell, size in zip(both, sizes)))
+        return (seen.sum() - labels_give) / 2
+
+    found = beyond_labels(members)
+    if found <= MOST:  # then what is beyond chance is no more
+        return max(0.0, float(found))
+    rng = np.random.default_rng(0)
+    chance = [
+        beyond_labels(
+            np.array([rng.multivariate_hypergeometric(row, n) for row, n in zip(pooled, counts[0])])
+        )
+        for _ in range(N_PERMUTED)
+    ]
+    above = found - np.mean(chance)
+    return float(above) if above > CLEAR * np.std(chance) else 0.0
+
+
+def halved(sides: Sequence[Any], group: np.ndarray, g: int) -> np.ndarray | None:
+    """Return the groups of all labels with group `g` cut in two; None if its records are too few.
+
+    Cut is the order of the labels by the mean confidence of members, where half of the group's
+    scarcer side is reached.
+    """
+    n_classes = len(group)
+    counts = np.array([np.bincount(s.label[s.right], minlength=n_classes) for s in sides])
+    members = sides[0]
+    total = np.bincount(members.label, minlength=n_classes)
+    sure = np.bincount(members.label, members.top, n_classes) / np.maximum(total, 1)
+    labels = np.flatnonzero((group == g) & counts.any(axis=0))
+    labels = labels[np.argsort(sure[labels], kind="stable")]
+    reached = np.cumsum(counts[:, labels], axis=1)
+    enough = (reached >= FEWEST) & (reached[:, -1:] - reached >= FEWEST)
+    cuts = np.flatnonzero(enough.all(axis=0))
+    if len(cuts) == 0:
+        return None
+    scarcer = reached[reached[:, -1].argmin()]
+    cut = cuts[np.abs(scarcer[cuts] - scarcer[-1] / 2).argmin()]
+    out = group.copy()
+    out[labels[cut + 1 :]] = group.max() + 1
+    return out
