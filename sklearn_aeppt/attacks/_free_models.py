@@ -43,8 +43,8 @@ def answers_of_folds(models, trains, X, y, n=None):
 def _check_classes(models, classes):
     for model in models:
         known = np.asarray(model.classes_)
-        unknown = known[find_labels(classes, known) < 0]
-        if len(unknown):
+        unknown = known[find_labels(classes, known) < 0].tolist()
+        if unknown:
             raise ValueError(
                 f"y holds no {unknown[0]!r}, which a model was trained on: give the same labels."
             )
@@ -60,7 +60,10 @@ def answers_of_forests(ensemble, X, y, n_shadow_models, rng):
     in_mask, chosen = small_ensembles(drew, n_shadow_models, rng)
     label = find_labels(bag.classes_, y)
     if (label < 0).any():
-        raise ValueError(f"y holds {y[label < 0][0]!r}, which {type(bag).__name__} does not know.")
+        unknown = y[label < 0].tolist()[0]
+        raise ValueError(
+            f"y holds {unknown!r}, which {type(bag).__name__} does not know: give the same labels."
+        )
     answers = np.empty((*in_mask.shape, 3))
     step = max(1, NUMBERS_AT_ONCE // (len(drew) * len(bag.classes_)))
     for start in range(0, len(y), step):
