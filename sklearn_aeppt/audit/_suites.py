@@ -129,6 +129,9 @@ def full(seed, *, target, X):
         Contender("likelihood ratio (LiRA)", LiRAAttack(random_state=seed)),
         Contender("likelihood ratio with priors (BaVarIA)", BaVarIAAttack(random_state=seed)),
         Contender("pairwise likelihood ratio (RMIA)", RMIAAttack(random_state=seed)),
+        Contender(
+            "ratio to the mean over models (BASE)", RMIAAttack(form="ratio", random_state=seed)
+        ),
     ]
 
 
