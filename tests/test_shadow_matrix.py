@@ -393,6 +393,10 @@ def test_wrong_arrays_are_refused(game):
     matrix = ShadowMatrix(mask, np.full((4, 6), 0.5))
     with pytest.raises(ValueError, match="view holds 400 records and the matrix 6: make it by"):
         matrix.join(view)
+    X, y, *_ = game
+    trained = ShadowMatrix.train(GaussianNB(), X, y, n_shadow_models=2, random_state=0)
+    with pytest.raises(ValueError, match=r"Record \d+ of view has label \d and that of the matrix"):
+        trained.join(view[::-1])
     with pytest.raises(ValueError, match="2 models: a target, one more and a shadow model"):
         next(ShadowMatrix(mask[:2], np.full((2, 6), 0.5)).leave_one_out())
     for options, match in (

@@ -32,7 +32,8 @@ class RMIAAttack(RecordAttack):
     estimator : unfitted classifier, default=None
         The target's kind of model, defended or not; cloned for each reference (shadow) model. A
         model that ``clone`` would keep fitted is refused. None leaves the choice to
-        `sklearn_aeppt.audit.audit`, which uses the target's own kind.
+        `sklearn_aeppt.audit.audit`, which uses the target's own kind. Not needed where views hold
+        the answers of a `ShadowMatrix`.
     n_shadow_models : int >= 2, default=16
         Number of reference models. At least two of them must be trained without each record,
         online also two with it.
@@ -67,9 +68,9 @@ class RMIAAttack(RecordAttack):
     Attributes
     ----------
     shadow_estimators_ : list of n_shadow_models fitted classifiers
-        The reference models; offline only.
+        The reference models; offline only, and not where views hold their answers.
     in_mask_ : boolean ndarray of shape (n_shadow_models, n)
-        Which known record trained which reference model; offline only.
+        Which known record trained which of them.
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int

@@ -47,6 +47,8 @@ class ShadowMatrix:
     right : array-like of shape (n_shadow_models, n), boolean, default=None
         Whether it predicts the label; None is where `confidence` is above `others`, which is the
         argmax of two classes only.
+    y : array-like of shape (n,), default=None
+        The records' labels, by which `join` notices a view of other records.
 
     Attributes
     ----------
@@ -54,6 +56,8 @@ class ShadowMatrix:
         Which record trained which model.
     answers : float64 ndarray of shape (n_shadow_models, n, 3)
         Confidence in the label, sum of the others, and 1 where the label is predicted.
+    y : ndarray of shape (n,) or None
+        The records' labels.
 
     Raises
     ------
@@ -93,6 +97,7 @@ class ShadowMatrix:
         confidence: ArrayLike,
         others: ArrayLike | None = None,
         right: ArrayLike | None = None,
+        y: ArrayLike | None = None,
     ) -> None:
         mine = np.asarray(confidence, dtype=np.float64)
         rest = 1 - mine if others is None else np.asarray(others, dtype=np.float64)
@@ -110,10 +115,11 @@ class ShadowMatrix:
             if not np.isfinite(values).all() or values.min(initial=0) < 0:
                 raise ValueError(f"{name} holds values that are negative or not finite.")
         self.answers = np.stack([mine, rest, said], axis=-1)
+        self.y = y if y is None else check_labels(y, self.in_mask.shape[1], "y")
 
     @classmethod
-    def _of(cls, in_mask, answers):
-        return cls(in_mask, answers[..., 0], answers[..., 1], answers[..., 2] > 0)
+    def _of(cls, in_mask, answers, y):
+        return cls(in_mask, answers[..., 0], answers[..., 1], answers[..., 2] > 0, y)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -213,7 +219,7 @@ class ShadowMatrix:
             keep_models=False,
             asks_labels=asks_labels,
         )
-        return cls._of(in_mask, answers)
+        return cls._of(in_mask, answers, y)
 
     @classmethod
     def from_cross_validate(cls, result: Mapping[str, Any], X: Any, y: ArrayLike) -> Self:
@@ -250,7 +256,8 @@ class ShadowMatrix:
                 f"result={sorted(result)} holds no {missing[0]!r}: call cross_validate with "
                 "return_estimator=True and return_indices=True."
             )
-        return cls._of(*answers_of_folds(result["estimator"], result["indices"]["train"], X, y))
+        in_mask, answers = answers_of_folds(result["estimator"], result["indices"]["train"], X, y)
+        return cls._of(in_mask, answers, y)
 
     @classmethod
     def from_out_of_fold(cls, defended: BaseEstimator, X: Any, y: ArrayLike) -> Self:
@@ -286,7 +293,8 @@ class ShadowMatrix:
                 "OutOfFoldClassifier; with cv='oob', use from_bagging(defended.estimator_, X, y)."
             )
         trains = [np.flatnonzero(row != j) for row in fold for j in range(row.max() + 1)]
-        return cls._of(*answers_of_folds(defended.estimators_, trains, X, y, fold.shape[1]))
+        in_mask, answers = answers_of_folds(defended.estimators_, trains, X, y, fold.shape[1])
+        return cls._of(in_mask, answers, y)
 
     @classmethod
     def from_bagging(
@@ -332,7 +340,8 @@ class ShadowMatrix:
             records, or has too few sub-models.
         """
         rng = check_random_state(random_state)
-        return cls._of(*answers_of_forests(ensemble, X, y, n_shadow_models, rng))
+        in_mask, answers = answers_of_forests(ensemble, X, y, n_shadow_models, rng)
+        return cls._of(in_mask, answers, y)
 
     def join(self, view: dict[Any, Any]) -> dict[Any, Any]:
         """Return a view with the shadow models' answers to its records as further columns.
@@ -351,7 +360,7 @@ class ShadowMatrix:
         Raises
         ------
         ValueError
-            If `view` has another number of records.
+            If `view` has another number of records, or other labels.
         """
         n = len(np.asarray(view["proba"])) if isinstance(view, dict) else 0
         if n != self.shape[1]:
@@ -359,6 +368,15 @@ class ShadowMatrix:
                 f"view holds {n} records and the matrix {self.shape[1]}: make it by query with the "
                 "records of the matrix, in the same order."
             )
+        if self.y is not None and "y" in view:
+            other = np.asarray(view["y"]) != np.asarray(self.y)
+            if other.any():
+                i = int(other.argmax())
+                labels = [np.asarray(y)[i : i + 1].tolist()[0] for y in (view["y"], self.y)]
+                raise ValueError(
+                    f"Record {i} of view has label {labels[0]!r} and that of the matrix "
+                    f"{labels[1]!r}: make the view of the same records, in the same order."
+                )
         return slice_dict(**{**view, **shadow_columns(self.in_mask, self.answers)})
 
     def leave_one_out(self) -> Iterator[tuple[NDArray[np.intp], dict[Any, Any], NDArray[np.bool_]]]:
