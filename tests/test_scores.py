@@ -317,6 +317,13 @@ def test_proxies_are_the_nearest_by_models_trained_on_neither():
         np.testing.assert_allclose(np.sort(answers[mask[:, i], i]), expected)
 
 
+def test_proxies_of_too_few_records_are_refused():
+    in_mask = np.zeros((4, 10), dtype=bool)
+    in_mask[:2, :2] = True
+    with pytest.raises(ValueError, match=r"2 record\(s\) trained a shadow model, and at least 3"):
+        proxy_answers(np.zeros((4, 10)), in_mask)
+
+
 # ---- chance
 
 

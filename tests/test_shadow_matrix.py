@@ -343,6 +343,20 @@ def test_small_ensembles_are_what_they_are_said_to_be():
     assert drawn[in_mask].mean() == pytest.approx(drew.mean(), abs=0.01)
 
 
+def test_small_forests_answer_as_forests_that_were_trained_that_small(noisy_digits):
+    X, y = noisy_digits
+    forest = RandomForestClassifier(100, random_state=0).fit(X, y)
+    free = ShadowMatrix.from_bagging(forest, X, y, random_state=0)
+    trained = ShadowMatrix.train(  # 3 or 4 trees, on nearly all of the records
+        RandomForestClassifier(4), X, y, n_shadow_models=20, train_size=0.9, random_state=0
+    )
+    for inside in (True, False):
+        mine, theirs = (m.answers[m.in_mask == inside, 0] for m in (free, trained))
+        assert mine.mean() == pytest.approx(theirs.mean(), abs=0.03)
+        assert mine.std() == pytest.approx(theirs.std(), abs=0.03)
+    assert left_out(free) == pytest.approx(left_out(trained), abs=0.04)
+
+
 def test_ensembles_that_cannot_be_taken_apart_are_refused(noisy_digits):
     X, y = noisy_digits
     make = ShadowMatrix.from_bagging

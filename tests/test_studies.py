@@ -99,8 +99,8 @@ def test_below_the_floor_the_strongest_attackers_find_less(tmp_path):
 
 def test_every_score_comes_from_one_matrix(tmp_path):
     tables = run_study("scores", scale="smoke", out=tmp_path)["tables"]
-    auc = {row["data"].split(": ")[1]: row["AUC"] for row in tables["runs"][16:]}
-    assert len(auc) == 16 and len(tables["runs"]) == 32
+    auc = {row["data"].split(": ")[1]: row["AUC"] for row in tables["runs"][17:]}
+    assert len(auc) == 17 and len(tables["runs"]) == 34
     assert min(auc["LiRA"], auc["BaVarIA"], auc["RMIA"], auc["BASE"]) > 0.8
     assert 0.4 < auc["label-only LiRA"] < auc["BaVarIA"]
     with pytest.raises(ValueError, match="dataset='none': choose from digits-forest"):

@@ -27,6 +27,7 @@ SCORES = {
     "BaVarIA": BaVarIAAttack(),
     "BaVarIA, Gaussian": BaVarIAAttack(form="gaussian"),
     "BaVarIA, pooled prior mean": BaVarIAAttack(prior_mean="pooled"),
+    "BaVarIA, confidence": BaVarIAAttack(statistic="confidence"),
     "RMIA": RMIAAttack(),
     "BASE": RMIAAttack(form="ratio"),
     "label-only LiRA": LabelOnlyLiRAAttack(),

@@ -28,9 +28,9 @@ def proxy_answers(seen, in_mask):
     found = np.flatnonzero(in_mask.any(axis=0))
     n = seen.shape[1]
     k = min(N_PROXIES, len(found) - 1)
-    if k < 1:
+    if k < 2:
         raise ValueError(
-            f"mode='proxy': {len(found)} record(s) trained a shadow model, and at least 2 are "
+            f"mode='proxy': {len(found)} record(s) trained a shadow model, and at least 3 are "
             "needed to stand in for others: give more known records."
         )
     step = max(1, NUMBERS_AT_ONCE // len(found))
