@@ -1,5 +1,8 @@
 """Scores of attacks with shadow models: against plain loops, integrals, chance, and themselves."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.special import beta as beta_function
@@ -301,6 +304,18 @@ def test_models_that_all_agree_are_no_division_by_zero():
         assert np.isfinite(attack._score(target, shadows, in_mask, member)).all(), name
 
 
+def test_votes_of_any_forest_have_finite_scores():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        n, n_models, votes = int(rng.integers(6, 60)), (4, 6, 8)[seed % 3], (1, 2, 5, 100)[seed % 4]
+        rate = rng.beta(0.2, 0.2, size=n)
+        target, *shadows = rng.binomial(votes, rate, (1 + n_models, n)) / votes
+        in_mask, member = half_design(rng, n_models, n), np.arange(n) % 3 - 1
+        answers = [np.stack([p, 1 - p, p > 0.5], axis=-1) for p in (target, np.array(shadows))]
+        for name, attack in ATTACKS.items():
+            assert np.isfinite(attack._score(*answers, in_mask, member)).all(), name
+
+
 def test_proxies_are_the_nearest_by_models_trained_on_neither():
     rng = np.random.default_rng(1)
     seen, in_mask = rng.normal(size=(6, 40)), half_design(rng, 6, 40)
@@ -437,3 +452,29 @@ def test_proxies_add_to_offline_scores_where_records_are_alike():
             found.append(roc_auc_score(is_member, score))
     mean = {name: np.mean(found) for name, found in aucs.items()}
     assert min(mean["LiRA, proxy"], mean["BaVarIA, proxy"]) > mean["LiRA, offline"] + 0.01, mean
+
+
+# ---- figures of the page
+
+
+def test_figures_of_the_page_are_those_of_the_results():
+    root = Path(__file__).parents[1] / "docs"
+    page = (
+        (root / "attacks.md").read_text("utf-8").split("### One matrix", 1)[1].split("### LiRA's")
+    )
+    runs, checked = None, 0
+    for line in page[0].splitlines():
+        cells = [cell.strip().strip("*") for cell in line.strip("|").split("|")]
+        if len(cells) != 5:
+            continue
+        if cells[0].startswith("TPR at 1 % FPR, "):
+            data = cells[0].removeprefix("TPR at 1 % FPR, ")
+            file = root / "results" / f"scores-{data}.json"
+            runs = json.loads(file.read_text("utf-8"))["tables"]["runs"]
+        elif runs is not None and "±" in line:
+            for n_models, cell in zip((4, 8, 16, 64), cells[1:]):
+                name = f"{data}, {n_models} models: {cells[0]}"
+                found = 100 * np.array([r["TPR at 1 % FPR"] for r in runs if r["data"] == name])
+                assert cell == f"{found.mean():.1f} ± {found.std(ddof=1):.1f} %", name
+                checked += 1
+    assert checked >= 50
