@@ -30,11 +30,13 @@ from sklearn_aeppt._one_step import ANSWERS
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
     AveragingAttack,
+    BaVarIAAttack,
     CollisionAttack,
     FlipAttack,
     GapAttack,
     GradientBoostingAttack,
     LabelOnlyAttack,
+    LabelOnlyLiRAAttack,
     LiRAAttack,
     MIMAttack,
     QuantileRegressionAttack,
@@ -125,6 +127,10 @@ ATTACKS = {
         {"attack": GapAttack(), "defense__decimals": 5},
     ),
     "AveragingAttack": (AveragingAttack(ThresholdAttack(), n_queries=2), {"n_queries": 9}),
+    "BaVarIAAttack": (
+        BaVarIAAttack(GaussianNB(), n_shadow_models=4, random_state=0),
+        {"form": "gaussian", "prior_mean": "pooled", "estimator__var_smoothing": 0.5},
+    ),
     "GradientBoostingAttack": (
         GradientBoostingAttack(n_confidences=2, max_iter=3),
         {"n_confidences": 1},
@@ -137,6 +143,10 @@ ATTACKS = {
     ),
     "GapAttack": (GapAttack(), {}),
     "LabelOnlyAttack": (LabelOnlyAttack(n_queries=2), {"n_queries": 9}),
+    "LabelOnlyLiRAAttack": (
+        LabelOnlyLiRAAttack(GaussianNB(), n_shadow_models=4, random_state=0),
+        {"n_shadow_models": 6, "estimator__var_smoothing": 0.5},
+    ),
     "LiRAAttack": (
         LiRAAttack(GaussianNB(), n_shadow_models=4, random_state=0),
         {

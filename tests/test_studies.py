@@ -97,6 +97,16 @@ def test_below_the_floor_the_strongest_attackers_find_less(tmp_path):
     assert auc[f"{model}out of fold, ordinary"] < 0.6
 
 
+def test_every_score_comes_from_one_matrix(tmp_path):
+    tables = run_study("scores", scale="smoke", out=tmp_path)["tables"]
+    auc = {row["data"].split(": ")[1]: row["AUC"] for row in tables["runs"][17:]}
+    assert len(auc) == 17 and len(tables["runs"]) == 34
+    assert min(auc["LiRA"], auc["BaVarIA"], auc["RMIA"], auc["BASE"]) > 0.8
+    assert 0.4 < auc["label-only LiRA"] < auc["BaVarIA"]
+    with pytest.raises(ValueError, match="dataset='none': choose from digits-forest"):
+        run_study("scores", out=tmp_path, dataset="none")
+
+
 @pytest.mark.parametrize("name", ["equalized", "frontier", "records", "rounds"])
 def test_comparisons_of_defenses_run(name, tmp_path):
     if name == "frontier":
@@ -125,8 +135,8 @@ def test_many_queries_gain_nothing_where_all_rows_are_equal(tmp_path):
     rows = run_study("queries", scale="smoke", out=tmp_path)["tables"]["runs"]
     assert all(row["answers that differ when repeated"] == 0 for row in rows)
     forest = {row["data"]: row for row in rows if row["data"].startswith("digits")}
-    equal = forest["digits, forest: rows equal, template"]
-    assert forest["digits, forest: none"]["gain"] > 0.1
+    equal = forest["digits-forest: rows equal, template"]
+    assert forest["digits-forest: none"]["gain"] > 0.1
     assert equal["gain"] < 2 * equal["interval, half"]
 
 

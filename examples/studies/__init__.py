@@ -26,6 +26,7 @@ STUDIES = {
     "queries": "a thousand queries about a record and its variants",
     "records": "attacks with shadow models (per record) on every defense",
     "rounds": "AEPPT in rounds, each with substitutes retrained on defended outputs",
+    "scores": "every score from one matrix of 4 to 64 shadow models, on the same targets",
     "serving": "a service over HTTP with eight clients, undefended and equalized",
     "shadow": "attacks with shadow models, and their time compared with a toolbox",
     "simplex": "ways to project a perturbed vector onto the simplex, and their cost",

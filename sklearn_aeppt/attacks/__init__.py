@@ -10,11 +10,13 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
     from sklearn_aeppt.attacks._augment import NoiseLadder as NoiseLadder
     from sklearn_aeppt.attacks._base import ScoreAttack as ScoreAttack
     from sklearn_aeppt.attacks._base import best_threshold as best_threshold
+    from sklearn_aeppt.attacks._bavaria import BaVarIAAttack as BaVarIAAttack
     from sklearn_aeppt.attacks._collision import CollisionAttack as CollisionAttack
     from sklearn_aeppt.attacks._gap import GapAttack as GapAttack
     from sklearn_aeppt.attacks._gradient_boosting import (
         GradientBoostingAttack as GradientBoostingAttack,
     )
+    from sklearn_aeppt.attacks._label_lira import LabelOnlyLiRAAttack as LabelOnlyLiRAAttack
     from sklearn_aeppt.attacks._label_only import LabelOnlyAttack as LabelOnlyAttack
     from sklearn_aeppt.attacks._lira import LiRAAttack as LiRAAttack
     from sklearn_aeppt.attacks._mim import MIMAttack as MIMAttack
@@ -28,6 +30,7 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
     from sklearn_aeppt.attacks._random_forest import RandomForestAttack as RandomForestAttack
     from sklearn_aeppt.attacks._rmia import RMIAAttack as RMIAAttack
     from sklearn_aeppt.attacks._shadow import ShadowAttack as ShadowAttack
+    from sklearn_aeppt.attacks._shadow_matrix import ShadowMatrix as ShadowMatrix
     from sklearn_aeppt.attacks._threshold import ThresholdAttack as ThresholdAttack
     from sklearn_aeppt.attacks._variants import VariantsAttack as VariantsAttack
     from sklearn_aeppt.attacks._wrappers import (
@@ -41,6 +44,7 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
 MODULES = {
     "AdversarialTrainingAttack": "_wrappers",
     "AveragingAttack": "_wrappers",
+    "BaVarIAAttack": "_bavaria",
     "BitFlips": "_augment",
     "CollisionAttack": "_collision",
     "FlipAttack": "_wrappers",
@@ -48,6 +52,7 @@ MODULES = {
     "GaussianNoise": "_augment",
     "GradientBoostingAttack": "_gradient_boosting",
     "LabelOnlyAttack": "_label_only",
+    "LabelOnlyLiRAAttack": "_label_lira",
     "LiRAAttack": "_lira",
     "MIMAttack": "_mim",
     "NoiseLadder": "_augment",
@@ -57,6 +62,7 @@ MODULES = {
     "RoundingAttack": "_wrappers",
     "ScoreAttack": "_base",
     "ShadowAttack": "_shadow",
+    "ShadowMatrix": "_shadow_matrix",
     "ThresholdAttack": "_threshold",
     "VariantsAttack": "_variants",
     "best_threshold": "_base",

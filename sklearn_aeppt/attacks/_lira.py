@@ -10,20 +10,22 @@ from scipy.stats import norm
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 
-from sklearn_aeppt.attacks._record_attack import RecordAttack, masked_mean
+from sklearn_aeppt.attacks._record_attack import masked_mean
+from sklearn_aeppt.attacks._record_statistic import StatisticAttack
 
 #: How many shadow models the pooled variance counts for beside a record's own.
 PRIOR_MODELS = 4
 
 
-class LiRAAttack(RecordAttack):
+class LiRAAttack(StatisticAttack):
     """Likelihood ratio attack with shadow models.
 
     Online, the score is ``log N(s; mu_in, sd_in) - log N(s; mu_out, sd_out)``, where s is the
     statistic of the target's output and the moments are over the shadow models that were trained
     with the record and without it. Offline, there are only models without the record, and the
     score is ``-log P(S >= s)`` under ``N(mu_out, sd_out)``: one-sided, since models are more
-    confident on their members.
+    confident on their members. With proxies, models trained with other records to which models
+    answer alike stand in for those trained with the record: the score is the ratio again.
 
     The adversary knows the membership of some records of the target's population, those of `fit`,
     from which the threshold is learned. Shadow models are trained on these records, and online on
@@ -36,14 +38,17 @@ class LiRAAttack(RecordAttack):
     estimator : unfitted classifier, default=None
         The target's kind of model, defended or not; cloned for each shadow model. A model that
         ``clone`` would keep fitted is refused. None leaves the choice to
-        `sklearn_aeppt.audit.audit`, which uses the target's own kind.
+        `sklearn_aeppt.audit.audit`, which uses the target's own kind. Not needed where views hold
+        the answers of a `ShadowMatrix`.
     n_shadow_models : int >= 2, default=16
         Number of shadow models. At least two of them must be trained without each record, online
         also two with it.
-    mode : {"online", "offline"}, default="online"
+    mode : {"online", "offline", "proxy"}, default="online"
         "online" trains the shadow models whenever records are scored, on known and scored records
         together, so that a score depends on the other records of the call. "offline" trains them
-        once, in `fit`, on the known records.
+        once, in `fit`, on the known records. So does "proxy" (PMIA), where the 16 records nearest
+        to a record, by what models trained on neither say of them, lend it their answers of models
+        trained with them.
     statistic : {"logit", "loss", "confidence"}, default="logit"
         ``log p_y - log sum_{j != y} p_j``, ``log p_y`` or ``p_y``, in float64. Zeros are replaced
         by half of the smallest positive confidence, so that a single vote of a forest does not
@@ -75,9 +80,9 @@ class LiRAAttack(RecordAttack):
     Attributes
     ----------
     shadow_estimators_ : list of n_shadow_models fitted classifiers
-        The shadow models; offline only.
+        The shadow models; not online, and not where views hold their answers.
     in_mask_ : boolean ndarray of shape (n_shadow_models, n)
-        Which known record trained which shadow model; offline only.
+        Which known record trained which of them.
     classes_ : ndarray of shape (2,)
         Non-member, member.
     n_features_in_ : int
@@ -85,14 +90,17 @@ class LiRAAttack(RecordAttack):
 
     See Also
     --------
+    BaVarIAAttack : The same with priors for mean and variance; stronger with few models.
     RMIAAttack : Compares with the population too; works with few shadow models.
+    ShadowMatrix : Models trained once for several attacks.
     ShadowAttack : Shadow models without known membership.
     QuantileRegressionAttack : Calibration per example without shadow models.
 
     References
     ----------
     Carlini et al. (2022), "Membership inference attacks from first principles", Algorithm 1 and
-    Section 6.
+    Section 6. Du et al. (2025), "Cascading and proxy membership inference attacks", arXiv
+    2507.21412, for proxies; nearness by the shadow models' answers is as described at `mode`.
 
     Examples
     --------
@@ -109,8 +117,7 @@ class LiRAAttack(RecordAttack):
     """
 
     _parameter_constraints: dict = {
-        **RecordAttack._parameter_constraints,
-        "statistic": [StrOptions({"logit", "loss", "confidence"})],
+        **StatisticAttack._parameter_constraints,
         "variance": [StrOptions({"shrunk", "pooled", "per_record"})],
     }
 
@@ -141,21 +148,12 @@ class LiRAAttack(RecordAttack):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _score(self, target, shadows, in_mask, member):
-        positive = [a[a > 0].min(initial=1.0) for a in (target, shadows)]
-        floor = min(positive) / 2
-        s, seen = (self._statistic(answers.clip(floor)) for answers in (target, shadows))
-        mu_out, sd_out = self._moments(seen, ~in_mask)
-        if self.mode == "offline":
+    def _compare(self, s, outside, inside):
+        mu_out, sd_out = self._moments(*outside)
+        if inside is None:
             return -norm.logsf((s - mu_out) / sd_out)
-        mu_in, sd_in = self._moments(seen, in_mask)
+        mu_in, sd_in = self._moments(*inside)
         return norm.logpdf(s, mu_in, sd_in) - norm.logpdf(s, mu_out, sd_out)
-
-    def _statistic(self, answers):
-        mine, others = answers[..., 0], answers[..., 1]
-        if self.statistic == "confidence":
-            return mine
-        return np.log(mine) - np.log(others) if self.statistic == "logit" else np.log(mine)
 
     def _moments(self, seen, mask):
         count = mask.sum(axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,13 +15,20 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_aeppt._fitted import FittedInside
 from sklearn_aeppt._records import join_records, number_records
 from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
-from sklearn_aeppt.attacks._fit_params import read_fit_params
-from sklearn_aeppt.attacks._query import View, check_membership, read_records
+from sklearn_aeppt.attacks._fit_params import FitParams, read_fit_params
+from sklearn_aeppt.attacks._query import (
+    View,
+    check_membership,
+    read_predicted,
+    read_records,
+    read_view,
+)
+from sklearn_aeppt.attacks._shadow_columns import Shadows, read_shadows
 from sklearn_aeppt.attacks._shadow_models import (
+    answers_seen,
     ask_shadow_models,
     balanced_design,
     check_refittable,
-    label_and_rest,
     label_columns,
     train_shadow_models,
 )
@@ -57,15 +64,37 @@ class ShadowModels(FittedInside):
         return self
 
 
+class Asked(NamedTuple):
+    """What an attack is given of some records."""
+
+    records: Any  # None where the view holds what shadow models answer
+    labels: tuple[np.ndarray, np.ndarray]  # as columns of the target, and in its own terms
+    answers: np.ndarray  # the target's, as `answers_seen` returns them
+    given: FitParams
+    decides_otherwise: bool  # than by the argmax of the confidences
+
+
 class RecordAttack(ShadowModels, ScoreAttack):
-    """Base class of LiRA and RMIA: the target's output for a record next to shadow models'.
+    """Base class of LiRA, BaVarIA, RMIA: the target's output for a record next to shadow models'.
 
     A subclass implements ``_score(target, shadows, in_mask, member)``: the outputs of the target
-    and of the shadow models for each record (the label's confidence and the sum of the others),
-    which shadow models each record trained, and membership (1, 0, or -1 for records to score).
+    and of the shadow models for each record (the label's confidence, the sum of the others, and
+    whether the label is predicted), which shadow models each record trained, and membership (1, 0,
+    or -1 for records to score).
+
+    A view that holds what shadow models answer, see `ShadowMatrix.join`, is scored by these, and
+    nothing is trained.
     """
 
     per_record = True
+    estimator: BaseEstimator | None
+    n_shadow_models: int
+    mode: str
+    train_size: float
+    n_jobs: int | None
+    random_state: Any
+    #: Fewest models trained without a record, and with it, that a score can do with.
+    _fewest = 2
 
     _parameter_constraints: dict = {
         **SHADOW_CONSTRAINTS,
@@ -75,12 +104,13 @@ class RecordAttack(ShadowModels, ScoreAttack):
     }
 
     def fit(self, X: View, y: ArrayLike) -> Self:
-        """Store the known records; with ``mode="offline"``, train the shadow models on them.
+        """Store the known records; unless ``mode="online"``, train the shadow models on them.
 
         Parameters
         ----------
         X : SliceDict of `query`
             The known records and the target's outputs for them: confidences and label indices.
+            With the columns of `ShadowMatrix.join`, no shadow model is trained.
         y : array-like of shape (n,)
             Membership, two distinct values; the greater one (1 or True) marks members.
 
@@ -99,44 +129,71 @@ class RecordAttack(ShadowModels, ScoreAttack):
             are too few shadow models.
         """
         self._validate_params()
-        check_refittable(self)
-        self.estimator = clone(self.estimator)  # the twin's own, which it may train when asked
-        records, proba, label, labels = read_records(self, X, reset=True)
-        given = read_fit_params(self, X)
-        classes, member = check_membership(y, len(proba))
-        trained_by = self.train_size * self.n_shadow_models
-        n_out, n_in = int(self.n_shadow_models - trained_by), int(trained_by)
-        if n_out < 2 or (self.mode == "online" and n_in < 2):
-            raise ValueError(
-                f"n_shadow_models={self.n_shadow_models} and train_size={self.train_size} leave "
-                f"{n_in} shadow model(s) trained with a given record and {n_out} without it: at "
-                "least 2 are needed to estimate the spread. Raise n_shadow_models."
-            )
+        self._shadows = read_shadows(X)
+        if self._shadows is None:
+            check_refittable(self.estimator, type(self).__name__)
+            self.estimator = clone(self.estimator)  # the twin's own, which it may train when asked
+        known = self._read(X, reset=True)
+        classes, self._member = check_membership(y, len(known.answers))
+        self._check_counts()
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self._known = records, proba, label, labels, member
-        self._given = given
-        if self.mode == "offline":
-            self.in_mask_, self._answers, self.shadow_estimators_ = self._train(
-                records, (label, labels), given, keep_models=True
-            )
+        self._known = known
+        if self._shadows is None and self.mode != "online":
+            found, self.shadow_estimators_ = self._train(known, keep_models=True)
+            self.in_mask_, self._answers = found
         self.classes_ = classes
         return self
 
-    def _train(self, records, labels, given, *, keep_models):
+    def _read(self, X, *, reset):
+        if self._shadows is None:
+            records, proba, label, labels = read_records(self, X, reset=reset)
+            given = read_fit_params(self, X)
+        else:
+            (proba, label), records = read_view(self, X, reset=reset), None
+            labels, given = label, FitParams({}, {})
+        said = read_predicted(X, proba)
+        otherwise = bool((said != proba.argmax(axis=1)).any())
+        return Asked(records, (label, labels), answers_seen(proba, label, said), given, otherwise)
+
+    def _check_counts(self):
+        """Refuse fewer shadow models of a kind, for any record, than the score needs."""
+        if self._shadows is None:
+            trained_by = self.train_size * self.n_shadow_models
+            n_out, n_in = int(self.n_shadow_models - trained_by), int(trained_by)
+            what = f"n_shadow_models={self.n_shadow_models} and train_size={self.train_size} leave"
+            fix = "Raise n_shadow_models."
+        else:
+            trained_by = self._shadows.in_mask.sum(axis=0)
+            n_in, n_out = trained_by.min(), (len(self._shadows.in_mask) - trained_by).min()
+            what = "The shadow models in X leave"
+            fix = (
+                "Give a matrix of more models, for cross-validation one of repeated folds, or use "
+                "RMIAAttack, which compares with the mean of all."
+            )
+        if n_out < self._fewest or (self.mode == "online" and n_in < self._fewest):
+            raise ValueError(
+                f"{what} {n_in} shadow model(s) trained with a given record and {n_out} without "
+                f"it: at least {self._fewest} are needed to estimate the spread. {fix}"
+            )
+
+    def _train(self, asked, *, keep_models):
         rng = check_random_state(self._seed)
-        in_mask = balanced_design(self.n_shadow_models, records, self.train_size, rng, labels[0])
+        in_mask = balanced_design(
+            self.n_shadow_models, asked.records, self.train_size, rng, asked.labels[0]
+        )
         answers, models = train_shadow_models(
             self,
-            records,
-            labels,
+            asked.records,
+            asked.labels,
             in_mask,
-            given,
+            asked.given,
             self.n_features_in_,
             seed=self._seed,
-            read=label_and_rest,
+            read=answers_seen,
             keep_models=keep_models,
+            asks_labels=asked.decides_otherwise,
         )
-        return in_mask, answers, models
+        return Shadows(in_mask, answers), models
 
     def decision_function(self, X: View) -> NDArray[np.float64]:
         """Compare records with shadow models; with ``mode="online"``, train those first.
@@ -153,38 +210,61 @@ class RecordAttack(ShadowModels, ScoreAttack):
             of `fit`.
         """
         check_is_fitted(self)
-        asked, proba, label, labels = read_records(self, X, reset=False)
-        known, known_proba, known_label, known_labels, member = self._known
-        n_known = len(member)
-        pool, pool_label = join_records(known, asked), np.r_[known_label, label]
-        if self.mode == "online":
-            pool_labels = pool_label, np.concatenate([known_labels, labels])
-            given = self._given.joined(read_fit_params(self, X))
-            in_mask, shadows, _ = self._train(pool, pool_labels, given, keep_models=False)
+        asked, n_known = self._read(X, reset=False), len(self._member)
+        if self._shadows is not None:
+            there = read_shadows(X)
+            if there is None:
+                raise ValueError(
+                    "X holds no shadow models' answers, but the view that fit was given does: make "
+                    "both with the join of one ShadowMatrix."
+                )
+            in_mask, shadows = self._shadows.joined(there)
+        elif self.mode == "online":
+            (in_mask, shadows), _ = self._train(_join(self._known, asked), keep_models=False)
         else:
-            in_mask, shadows = self._ask(asked, label, number_records(pool))
-        target = label_and_rest(np.concatenate([known_proba, proba]), pool_label)
-        member = np.r_[member, np.full(len(label), -1)]
+            in_mask, shadows = self._ask(asked)
+        target = np.concatenate([self._known.answers, asked.answers])
+        member = np.r_[self._member, np.full(len(asked.answers), -1)]
         score = self._score(target, shadows, in_mask, member)
-        threshold = best_threshold(score[:n_known], member[:n_known])
-        return score[n_known:] - threshold
+        return score[n_known:] - best_threshold(score[:n_known], member[:n_known])
 
-    def _ask(self, asked, label, number):
-        n_known = self.in_mask_.shape[1]
-        models, n_classes = self.shadow_estimators_, self.n_features_in_
-        columns = label_columns(self._known[2], self._known[3])
+    def _ask(self, asked):
+        n_known = len(self._member)
         answers = ask_shadow_models(
-            self, models, asked, label, n_classes, columns, read=label_and_rest
+            self.shadow_estimators_,
+            asked.records,
+            asked.labels[0],
+            self.n_features_in_,
+            label_columns(*self._known.labels),
+            n_jobs=self.n_jobs,
+            read=answers_seen,
+            asks_labels=self._known.decides_otherwise,
         )
         # an asked record that equals a known one trained the same models
+        number = number_records(join_records(self._known.records, asked.records))
         first = np.unique(number, return_index=True)[1][number[n_known:]]
         trained = self.in_mask_[:, first.clip(max=n_known - 1)] & (first < n_known)
         return np.hstack([self.in_mask_, trained]), np.hstack([self._answers, answers])
+
+    def _score(self, target, shadows, in_mask, member):
+        raise NotImplementedError
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True
         return tags
+
+
+def _join(known, asked):
+    """Return what is given of two tables of records as of one."""
+    column, label = (np.concatenate(pair) for pair in zip(known.labels, asked.labels))
+    return Asked(
+        join_records(known.records, asked.records),
+        (column, label),
+        np.concatenate([known.answers, asked.answers]),
+        known.given.joined(asked.given),
+        known.decides_otherwise or asked.decides_otherwise,
+    )
 
 
 def masked_mean(values, mask):

@@ -144,7 +144,7 @@ class ShadowAttack(ShadowModels, WrapperAttack):
             or no valid outputs, or if `y` does not hold two values, one for each record.
         """
         self._validate_params()
-        check_refittable(self)
+        check_refittable(self.estimator, type(self).__name__)
         records, proba, label, labels = read_records(self, X, reset=True)
         given = read_fit_params(self, X)
         classes, _ = check_membership(y, len(proba))
@@ -176,5 +176,5 @@ class ShadowAttack(ShadowModels, WrapperAttack):
         return slice_dict(proba=proba, label=label, predicted=proba.argmax(axis=1))
 
 
-def _whole(proba, label):
+def _whole(proba, label, said):
     return proba

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
-from sklearn_aeppt._ask import ask_as_attacker
+from sklearn_aeppt._ask import ask_as_attacker, ask_labels
 from sklearn_aeppt._fitted import keeps_a_model
 from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._records import number_records
@@ -52,13 +52,15 @@ def _keep_classes(design, number, label, rng):
             counts[[poor, rich]] += 1, -1
 
 
-def check_refittable(attack):
-    """Refuse an estimator that `clone` would hand on fitted: it would be the target itself."""
-    estimator = attack.estimator
+def check_refittable(estimator, caller):
+    """Refuse an estimator that `clone` would hand on fitted: it would be the target itself.
+
+    `caller` is what messages show as an example of how it is given.
+    """
     if estimator is None:
         raise ValueError(
             "estimator=None: give an unfitted classifier of the target's kind, as in "
-            f"{type(attack).__name__}(RandomForestClassifier()); `audit` uses the target's own."
+            f"{caller}(RandomForestClassifier()); `audit` uses the target's own."
         )
     if not hasattr(estimator, "fit") or not hasattr(estimator, "predict_proba"):
         raise TypeError(
@@ -72,7 +74,7 @@ def check_refittable(attack):
             f"estimator={estimator!r} holds a fitted model that clone keeps, "
             f"{type(part).__name__}: every shadow model would be the target itself and "
             "would reveal its members. Give the model unfitted, as in "
-            f"{type(attack).__name__}({_example(part)})."
+            f"{caller}({_example(part)})."
         )
     for part in (cloned, *cloned.get_params(deep=True).values()):
         if mask_name(part) is not None and mask_name(estimator) is None:
@@ -118,20 +120,38 @@ def label_and_rest(proba, label):
     return np.column_stack([mine, proba.sum(axis=1)])
 
 
-def _shadow_model(template, X, labels, is_in, given, n_classes, read, keep_model):
+def answers_seen(proba, label, said):
+    """Return (n, 3) float64: what `label_and_rest` returns, and 1 where the label is predicted."""
+    return np.column_stack([label_and_rest(proba, label), said == label])
+
+
+def _read_answers(model, X, label, n_classes, columns, read, asks_labels):
+    """Return what `read` keeps of a model's answers; its own decisions are asked for on request."""
+    proba = confidences(model, X, n_classes, columns)
+    said = proba.argmax(axis=1)
+    if asks_labels and hasattr(model, "predict"):
+        known, column = columns
+        said = column[find_labels(known, model.classes_)][ask_labels(model, X, proba)]
+    return read(proba, label, said)
+
+
+def _shadow_model(template, X, labels, is_in, given, n_classes, read, keep_model, asks_labels):
     """Train one shadow model and read its answers on all records; the unit of the cache."""
     label, y = labels
     model = fit_on(template, X, y, is_in, given)
-    answers = read(confidences(model, X, n_classes, label_columns(label, y)), label)
+    columns = label_columns(label, y)
+    answers = _read_answers(model, X, label, n_classes, columns, read, asks_labels)
     return answers, model if keep_model else None
 
 
-def train_shadow_models(attack, X, labels, in_mask, given, n_classes, *, seed, read, keep_models):
+def train_shadow_models(
+    attack, X, labels, in_mask, given, n_classes, *, seed, read, keep_models, asks_labels=False
+):
     """Train ``attack.estimator`` on each row of a design; return (answers, models).
 
     Parameters
     ----------
-    attack : estimator with the parameters ``estimator``, ``n_jobs``, ``memory``, ``verbose``
+    attack : object with the attributes ``estimator``, ``n_jobs``, ``memory``, ``verbose``
     X : records
     labels : pair of ndarray of shape (n,)
         The target's columns, int, and the labels as the target was given them.
@@ -143,8 +163,11 @@ def train_shadow_models(attack, X, labels, in_mask, given, n_classes, *, seed, r
     seed : int
         Seeds every ``random_state`` of every shadow model.
     read : callable
-        ``read(proba, label)`` -> what to keep of a model's answers, an array of n rows.
+        ``read(proba, label, predicted)`` -> what to keep of a model's answers, an array of n rows.
     keep_models : bool
+    asks_labels : bool
+        Whether ``predicted`` is what the model's ``predict`` says, for targets that decide by
+        something else than the argmax of their confidences.
 
     Returns
     -------
@@ -164,7 +187,7 @@ def train_shadow_models(attack, X, labels, in_mask, given, n_classes, *, seed, r
     told = X, labels, given
     once = hash_of(told, code=(given.constant,)) if memory.location else None
     memory = memory if once else open_memory(None)
-    how = n_classes, read, keep_models
+    how = n_classes, read, keep_models, asks_labels
     jobs = (
         delayed(
             remembered(
@@ -181,12 +204,13 @@ def train_shadow_models(attack, X, labels, in_mask, given, n_classes, *, seed, r
     return np.stack(answers), list(models)
 
 
-def ask_shadow_models(attack, models, X, label, n_classes, columns, *, read):
+def ask_shadow_models(
+    models, X, label, n_classes, columns, *, read, n_jobs=None, asks_labels=False
+):
     """Return what fitted shadow models answer on other records, (n_shadow_models, n, ...)."""
-    ask = partial(_ask, X=X, label=label, n_classes=n_classes, columns=columns, read=read)
+    ask = partial(
+        _read_answers, X=X, label=label, n_classes=n_classes, columns=columns, read=read,
+        asks_labels=asks_labels,
+    )  # fmt: skip
     # threads: the models need not travel, and predict_proba spends its time outside of Python
-    return np.stack(Parallel(attack.n_jobs, prefer="threads")(delayed(ask)(m) for m in models))
-
-
-def _ask(model, X, label, n_classes, columns, read):
-    return read(confidences(model, X, n_classes, columns), label)
+    return np.stack(Parallel(n_jobs, prefer="threads")(delayed(ask)(m) for m in models))

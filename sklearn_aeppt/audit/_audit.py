@@ -31,6 +31,7 @@ from sklearn_aeppt.audit._by_record import join_fit_params, join_slices
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, strongest_excess_at_least
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
+from sklearn_aeppt.audit._shared_models import share_shadow_models
 from sklearn_aeppt.audit._suites import (
     Contender,
     contenders,
@@ -261,6 +262,11 @@ def audit(
     if template is not None:
         failure = try_template(template, X, y, is_member, params)
     ready = _make_ready(found, views, template, failure, params.constant)
+    ready = share_shadow_models(
+        ready, X, y, params, asks_labels="predicted" in views.shown,
+        n_jobs=n_jobs, memory=memory, verbose=verbose,
+    )  # fmt: skip
+    _check_any(ready, found)
     halves = train_test_split(
         np.arange(len(y)), test_size=0.5, stratify=is_member, random_state=split
     )

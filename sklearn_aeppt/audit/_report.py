@@ -217,8 +217,11 @@ class AuditReport:
             "random guessing: 50 %)"
         )
         labels = f"an attack on labels alone reaches {self.floor:.1%}"
-        if any(row["labels_only"] and row["variants"] for row in self.ran):
-            labels += f", and {self.from_labels:.1%} with the labels of variants of the records"
+        more = [r for r in self.ran if r["labels_only"] and (r["variants"] or r["per_record"])]
+        if more:
+            of_variants = max(more, key=lambda row: row["accuracy"])["variants"]
+            what = "variants of the records" if of_variants else "shadow models"
+            labels += f", and {self.from_labels:.1%} with the labels of {what}"
         beyond = 100 * (s["high"] - 0.5)
         if leakage == "none":
             text = f"No leakage found: {best}. More than {beyond:.1f} points are excluded."

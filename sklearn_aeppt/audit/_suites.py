@@ -18,11 +18,13 @@ from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import (
     AdversarialTrainingAttack,
     AveragingAttack,
+    BaVarIAAttack,
     CollisionAttack,
     FlipAttack,
     GapAttack,
     GradientBoostingAttack,
     LabelOnlyAttack,
+    LabelOnlyLiRAAttack,
     LiRAAttack,
     QuantileRegressionAttack,
     RMIAAttack,
@@ -48,6 +50,7 @@ class Contender:
     not_run: str | None = None
     retrained: bool = True  # False: it learns from undefended outputs, whatever the attack says
     if_repeats_differ: bool = False  # not worth its time where a repeated query gets the same
+    matrix: Any = None  # the audit's shadow models, in the place of the attack's own
 
     @cached_property
     def traits(self):
@@ -122,8 +125,13 @@ def full(seed, *, target, X):
         *standard(seed, target=target, X=X),
         Contender(name, regression, not_run=reason),
         Contender("shadow models", ShadowAttack(random_state=seed)),
+        Contender("labels and shadow models (LiRA)", LabelOnlyLiRAAttack(random_state=seed)),
         Contender("likelihood ratio (LiRA)", LiRAAttack(random_state=seed)),
+        Contender("likelihood ratio with priors (BaVarIA)", BaVarIAAttack(random_state=seed)),
         Contender("pairwise likelihood ratio (RMIA)", RMIAAttack(random_state=seed)),
+        Contender(
+            "ratio to the mean over models (BASE)", RMIAAttack(form="ratio", random_state=seed)
+        ),
     ]
 
 

@@ -52,11 +52,18 @@ class Views:
     def learned(self, contender):
         """Return the view that an attack learns from."""
         source = "undefended" if contender.traits.learns_undefended else "shown"
-        return self._for(source, contender.traits)
+        return self._joined(self._for(source, contender.traits), contender.matrix)
 
     def asked(self, contender):
         """Return the view that an attack is asked about."""
-        return self._for("shown", contender.traits)
+        return self._joined(self._for("shown", contender.traits), contender.matrix)
+
+    @staticmethod
+    def _joined(view, matrix):
+        """Return a view with shadow models' answers, and without the records that they replace."""
+        if matrix is None:
+            return view
+        return matrix.join({key: values for key, values in view.items() if key != "X"})
 
     def lacks(self, traits):
         """Return why the records or the target cannot give what an attack needs, or None."""
