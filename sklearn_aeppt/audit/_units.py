@@ -116,8 +116,9 @@ def _as_one(score, unit):
 
     The scores are standardized: the last would be another thing on every scale.
     """
-    finite = score[np.isfinite(score)]
-    score = score.clip(finite.min(initial=0), finite.max(initial=0))  # infinite ones
+    finite = np.append(score[np.isfinite(score)], [] if np.isfinite(score).any() else [0.0])
+    step = finite.std() or 1.0
+    score = score.clip(finite.min() - step, finite.max() + step)  # infinite ones: beyond all others
     score = (score - score.mean()) / (score.std() or 1.0)
     count = np.bincount(unit)
     most = np.full(len(count), -np.inf)
