@@ -154,8 +154,10 @@ def test_figures_of_two_distributions_are_void():
     assert json.loads(report.to_json())["void"] is True
     fair = audit(*forest(), QUICK, random_state=0)
     assert not fair.void and "does not tell members" in fair.before[0]
-    assert "200 non-members (records) are too few" in fair.before[1]
-    assert "1,000 for 1 % and 10,000 for 0.1 %" in fair.before[1]
+    assert "200 non-members (records) are too few" in fair.before[-1]
+    assert "1,000 for 1 % and 10,000 for 0.1 %" in fair.before[-1]
+    assert "Trees: the smallest leaf holds 1 training record" in fair.before[1]
+    assert fair.checks["structure"]["smallest_leaf"] == 1
 
 
 def test_bare_confidences_are_not_looked_at():

@@ -157,4 +157,4 @@ def test_accusations_are_counted_over_seeds(tmp_path):
     assert [row["seeds"] for row in tables["false discoveries"]] == [4] * 4
     assert all(0 <= row["false discovery rate"] <= 1 for row in tables["false discoveries"])
     assert all(row["bound, mean"] <= row["ceiling"] for row in tables["one run"][:5])
-    assert len(tables["blind baseline"]) == 12 and tables["blind baseline"][0]["called out"] <= 1
+    assert len(tables["blind baseline"]) == 8 and tables["blind baseline"][0]["called out"] <= 1

@@ -26,7 +26,7 @@ from sklearn_aeppt._records import RecordRows, are_among, join_records, joined_a
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import read_predicted
-from sklearn_aeppt.audit._before import before
+from sklearn_aeppt.audit._before import before, inside
 from sklearn_aeppt.audit._by_record import join_fit_params, join_groups, join_slices
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, strongest_excess_at_least
@@ -274,6 +274,8 @@ def audit(
     label = views.shown["label"]
     halves, units = _halves(is_member, None if persons is None else persons[kept], split)
     checks = before(X, y, units, seed, have_records=equal_count)
+    if equal_count:
+        checks["structure"] = inside(target, X, is_member)
     if template is not None:
         failure = try_template(template, X, y, is_member, params)
     ready = _make_ready(found, views, template, failure, params.constant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 
 from sklearn_aeppt.audit._features import records_as_numbers, with_labels
+from sklearn_aeppt.audit._structure import structural_risk
 from sklearn_aeppt.audit._suites import result_or_reason
 
 #: Significance at which members and non-members are said to differ.
@@ -64,6 +66,15 @@ def before(
     }
     said = {name: result_or_reason(check) for name, check in checks.items()}
     return {k: {"not_run": v} if isinstance(v, str) else v for k, v in said.items()}
+
+
+def inside(target: Any, X: Any, is_member: np.ndarray) -> dict[str, Any]:
+    """Return `structural_risk` of a target as a dict, or ``{"not_run": reason}``."""
+    if not hasattr(target, "get_params"):
+        return {"not_run": "the target is not an estimator that can be looked into"}
+    members = _safe_indexing(X, np.flatnonzero(is_member))
+    risk = result_or_reason(partial(structural_risk, target, members))
+    return {"not_run": risk} if isinstance(risk, str) else asdict(risk)
 
 
 def blind_baseline(numbers: Any, names: Sequence[str], units: Any, seed: int) -> dict[str, Any]:

@@ -93,8 +93,9 @@ class AuditReport:
     checks : dict of dict, default={}
         What was looked at before any attack: ``blind``, whether a classifier that never asks the
         target tells members from non-members (``auc``, ``p_value``, ``differs``, ``columns``), and
-        ``near_duplicates``, how many of ``n`` non-members are ``near`` a member. A check that could
-        not be run is a dict of ``not_run``, the reason.
+        ``near_duplicates``, how many of ``n`` non-members are ``near`` a member; and ``structure``,
+        what the model itself holds of the members (`structural_risk`). A check that could not be
+        run is a dict of ``not_run``, the reason.
     records : dict of ndarray, default={}
         A table of all records that were handed in, members first: ``is_member``, ``row`` (of
         `X_mem` or `X_non`), ``index`` (of the frame), ``scored``, ``score`` (rank within its half,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_aeppt.audit._exposed import ALPHA
+from sklearn_aeppt.audit._structure import StructuralRisk
 
 #: Share of non-members that may be near-duplicates of members without a word about it.
 FEW = 0.01
@@ -29,6 +30,9 @@ def checks_say(checks: dict[str, dict[str, Any]], n_non: int, what: str) -> list
             f"Near-duplicates: {near['near']:,} of {near['n']:,} non-members are nearly equal to a "
             "member, and look like one to every attack: leave them out."
         )
+    structure = checks.get("structure", {})
+    if "n_records" in structure:
+        said += StructuralRisk(**structure).risks
     missing = [fpr for fpr in (0.01, 0.001) if n_non < 10 / fpr]
     if missing:
         needs = " and ".join(f"{10 / fpr:,.0f} for {100 * fpr:g} %" for fpr in missing)
