@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -12,6 +13,7 @@ from scipy import sparse
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
@@ -112,7 +114,9 @@ def blind_baseline(numbers: Any, names: Sequence[str], units: Any, seed: int) ->
     for name, classifier in classifiers.items():
         parts = []
         for known, asked in (halves, halves[::-1]):
-            classifier.fit(numbers[known], is_member[known])
+            with warnings.catch_warnings():  # a line that did not converge is one that tells less
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                classifier.fit(numbers[known], is_member[known])
             parts.append(_auc(units, asked, classifier.predict_proba(numbers[asked])[:, 1]))
         auc[name] = float(np.mean([one for one, _ in parts]))
         deviation = max(sd for _, sd in parts)
@@ -146,7 +150,7 @@ def near_duplicates(numbers: Any, is_member: np.ndarray, seed: int) -> dict[str,
     values = numbers.data if sparse.issparse(numbers) else numbers
     are_bits = bool(((values == 0) | (values == 1)).all())
     table = numbers if are_bits else StandardScaler(with_mean=False).fit_transform(numbers)
-    table = table.astype(np.float32)
+    table = table.astype(np.float32, copy=False)
     members, others = np.flatnonzero(is_member), np.flatnonzero(~is_member)
     most = max(50, int(LARGEST_SEARCH / (len(members) * max(1, table.shape[1]))))
     others = np.sort(check_random_state(seed).permutation(others)[:most])
@@ -176,12 +180,12 @@ class OneColumn(ClassifierMixin, BaseEstimator):
 
 def _differences(X, is_member):
     """Return the difference of the means of each column, in standard deviations; 0 if constant."""
-    means = [np.asarray(X[side].mean(axis=0)).ravel() for side in (is_member, ~is_member)]
-    mean = np.asarray(X.mean(axis=0)).ravel()
+    sides = (X[is_member], X[~is_member], X)  # float32 would lose the spread of large numbers
+    *means, mean = (np.asarray(side.mean(axis=0, dtype=np.float64)).ravel() for side in sides)
     if sparse.issparse(X):
         variance = np.asarray(X.multiply(X).mean(axis=0)).ravel() - mean**2
     else:
-        variance = X.var(axis=0)
+        variance = X.var(axis=0, dtype=np.float64)
     constant = variance <= 1e-12 * (1 + mean**2)
     return np.where(constant, 0.0, (means[0] - means[1]) / np.sqrt(np.where(constant, 1, variance)))
 

@@ -18,7 +18,7 @@ N_HASHED = 2**12
 
 
 def records_as_numbers(X: Any) -> tuple[Any, list[str]] | None:
-    """Return (table of finite float64 numbers, dense or csr; names of its columns), or None.
+    """Return (table of finite numbers, dense float32 or csr float64; names of columns), or None.
 
     Missing values are the median of their column, and a column of their own says where they were.
     Words of texts, and values of columns without numbers, are hashed.
@@ -38,7 +38,8 @@ def records_as_numbers(X: Any) -> tuple[Any, list[str]] | None:
 def with_labels(numbers: Any, names: list[str], y: np.ndarray) -> tuple[Any, list[str]]:
     """Return the table with one column for each class label."""
     classes, place = find_groups(y)
-    onehot = OneHotEncoder(sparse_output=sparse.issparse(numbers)).fit_transform(place[:, None])
+    encoder = OneHotEncoder(sparse_output=sparse.issparse(numbers), dtype=numbers.dtype)
+    onehot = encoder.fit_transform(place[:, None])
     stack = sparse.hstack if sparse.issparse(numbers) else np.hstack
     table = stack([numbers, onehot])
     return table, [*names, *(f"label {as_text(label)}" for label in classes)]
@@ -80,7 +81,7 @@ def _finite(numbers, names):
         numbers = sparse.csr_array(numbers, dtype=np.float64, copy=True)
         numbers.data = np.nan_to_num(numbers.data, posinf=1e30, neginf=-1e30)
         return numbers, names
-    numbers = np.nan_to_num(numbers.astype(np.float64), nan=np.nan, posinf=1e30, neginf=-1e30)
+    numbers = np.nan_to_num(numbers, nan=np.nan, posinf=1e30, neginf=-1e30)
     missing = np.isnan(numbers)
     some = np.flatnonzero(missing.any(axis=0))
     if not len(some):
@@ -88,5 +89,5 @@ def _finite(numbers, names):
     for i in some:
         known = numbers[~missing[:, i], i]
         numbers[missing[:, i], i] = np.median(known) if len(known) else 0.0
-    table = np.hstack([numbers, missing[:, some]])
+    table = np.hstack([numbers, missing[:, some]], dtype=numbers.dtype)
     return table, [*names, *(f"{names[i]} (missing)" for i in some)]
