@@ -161,6 +161,13 @@ def _audit(args):
     print(report.to_json() if args.format == "json" else report)
     if args.fail_above is None:
         return 0
+    if report.void:
+        print(
+            "VOID: members can be told from non-members without the model, so that its limit can "
+            "neither be met nor missed: draw both from one distribution.",
+            file=sys.stderr,
+        )
+        return 2
     above = report.excess_at_least > args.fail_above
     print(
         f"{'FAIL' if above else 'PASS'}: lower bound on the largest excess of an attack over the "

@@ -160,3 +160,11 @@ def test_combinations_of_other_libraries(tmp_path):
 def test_a_study_says_what_it_does_not_take(tmp_path):
     with pytest.raises(ValueError, match="'speed' takes no dataset"):
         run_study("speed", scale="smoke", out=tmp_path, dataset="cifar100")
+
+
+def test_accusations_are_counted_over_seeds(tmp_path):
+    tables = run_study("accusations", scale="smoke", out=tmp_path)["tables"]
+    assert [row["seeds"] for row in tables["false discoveries"]] == [4] * 4
+    assert all(0 <= row["false discovery rate"] <= 1 for row in tables["false discoveries"])
+    assert all(row["bound, mean"] <= row["ceiling"] for row in tables["one run"][:5])
+    assert len(tables["blind baseline"]) == 8 and tables["blind baseline"][0]["called out"] <= 1

@@ -6,6 +6,7 @@ from sklearn_aeppt.paper._experiments import find, run_experiment
 
 #: Name -> what it shows; each is the ``run`` of the module of its name.
 STUDIES = {
+    "accusations": "false discoveries, the bound from one run, and the blind baseline over seeds",
     "adaptive": "AEPPT under the paper's attacker and under adaptive ones",
     "attacks": "our attacks on outputs compared with those of two toolboxes",
     "bound": "how often the bound on the advantage fails, on models whose outputs have atoms",

@@ -10,10 +10,8 @@ from typing import Any, overload
 import numpy as np
 from joblib import Memory, Parallel, delayed
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
-from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
@@ -21,15 +19,18 @@ from tqdm.auto import tqdm
 from sklearn_aeppt._ask import ask_as_attacker, check_ready
 from sklearn_aeppt._containers import computed, type_name
 from sklearn_aeppt._function_target import FunctionTarget, with_classes
+from sklearn_aeppt._groups import find_groups
 from sklearn_aeppt._members import check_labels, check_two_sets, count_records, find_labels
 from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._records import RecordRows, are_among, join_records, joined_as
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import read_predicted
-from sklearn_aeppt.audit._by_record import join_fit_params, join_slices
+from sklearn_aeppt.audit._before import before, inside
+from sklearn_aeppt.audit._by_record import join_fit_params, join_groups, join_slices
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, strongest_excess_at_least
+from sklearn_aeppt.audit._exposed import from_one_run, record_table
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._shared_models import share_shadow_models
 from sklearn_aeppt.audit._suites import (
@@ -39,6 +40,7 @@ from sklearn_aeppt.audit._suites import (
     shadow_template,
     try_template,
 )
+from sklearn_aeppt.audit._units import Persons, Records, split_halves
 from sklearn_aeppt.audit._views import Views
 from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.metrics import (
@@ -65,6 +67,7 @@ def audit(
     random_state: int | np.random.RandomState | None = None,
     *,
     name: object = None,
+    groups: tuple[ArrayLike, ArrayLike] | None = None,
     slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
     memory: str | Memory | None = None,
     verbose: int = 0,
@@ -87,6 +90,7 @@ def audit(
     random_state: int | np.random.RandomState | None = None,
     *,
     name: object = None,
+    groups: tuple[ArrayLike, ArrayLike] | None = None,
     slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
     memory: str | Memory | None = None,
     verbose: int = 0,
@@ -108,6 +112,7 @@ def audit(
     random_state: int | np.random.RandomState | None = None,
     *,
     name: object = None,
+    groups: tuple[ArrayLike, ArrayLike] | None = None,
     slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
     memory: str | Memory | None = None,
     verbose: int = 0,
@@ -161,6 +166,14 @@ def audit(
     name : object, default=None
         Name of the target in the report; None takes its class. Several targets have the names by
         which they are given.
+    groups : tuple of two array-likes or None, default=None
+        The person of each record: (persons of the members, persons of the non-members), any labels.
+        Then persons are judged, not records: all records of one person together, by the maximum,
+        the mean or the log-sum-exp of their scores, whichever tells more of the persons of the
+        other half; and no person's records are split between the halves. A person of whom any
+        record trained the target is a member: records of theirs on the other side are left out.
+        Accuracy, floor, AUC, rates and accusations are then shares of persons. Attacks that train
+        shadow models still draw these models' records one by one.
     slices : dict or None, default=None
         Groups of records to report on by themselves: name -> (values of the members, values of
         the non-members), such as ``{"region": (region_mem, region_non)}``. A report has the
@@ -198,18 +211,19 @@ def audit(
     ValueError
         If sides are empty, differ in columns, or hold labels that the target does not know; if
         the target's confidences are not probability vectors, one column for each class; if several
-        targets differ in their classes; if no attack can be run; if `slices` or `record_params` do
-        not hold one value for each record of either side; if `fitted_on` has other columns, or is
-        given with confidences in the place of records.
+        targets differ in their classes; if no attack can be run; if `groups`, `slices` or
+        `record_params` do not hold one value for each record of either side, or `groups` fewer
+        than 4 persons of a side; if `fitted_on` has other columns, or is given with confidences in
+        the place of records.
     TypeError
         If the target has no ``predict_proba``, or has its own classes and is given `classes`.
 
     Warns
     -----
     UserWarning
-        If records stand on both sides; they are left out of the non-members. If members have
-        weight zero; they are left out. If the target refuses
-        some variants of the records; it is not asked about those.
+        If records or persons stand on both sides; they are left out of the non-members. If members
+        have weight zero; they are left out. If the target refuses some variants of the records; it
+        is not asked about those.
 
     See Also
     --------
@@ -232,16 +246,16 @@ def audit(
     target = with_classes(target, classes)
     if isinstance(target, dict):
         return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
-                        fitted_on, slices=slices, memory=memory, verbose=verbose,
+                        fitted_on, groups=groups, slices=slices, memory=memory, verbose=verbose,
                         fit_params=fit_params, record_params=record_params)  # fmt: skip
     check_ready(target)
     # equal confidences are no equal records
     equal_count = not takes_confidences(target)
     sizes = count_records(X_mem, "X_mem"), count_records(X_non, "X_non")
-    groups = join_slices(slices, sizes)
+    parts, persons = join_slices(slices, sizes), join_groups(groups, sizes)
     params = join_fit_params(fit_params, record_params, sizes)
     trained = params.train(sum(sizes))[: sizes[0]]
-    X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count, trained)
+    X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count, trained, persons)
     params = params.of(kept)
     n_fitted_on = (
         None if fitted_on is None else _count_fitted(X_mem, fitted_on, equal_count, trained)
@@ -259,6 +273,10 @@ def audit(
     views = Views(target, target.estimator_ if defended else None, X, y, found, ask,
                   params.by_record)  # fmt: skip
     label = views.shown["label"]
+    halves, units = _halves(is_member, None if persons is None else persons[kept], split)
+    checks = before(X, y, units, seed, have_records=equal_count)
+    if equal_count:
+        checks["structure"] = inside(target, X, is_member)
     if template is not None:
         failure = try_template(template, X, y, is_member, params)
     ready = _make_ready(found, views, template, failure, params.constant)
@@ -267,25 +285,21 @@ def audit(
         n_jobs=n_jobs, memory=memory, verbose=verbose,
     )  # fmt: skip
     _check_any(ready, found)
-    halves = train_test_split(
-        np.arange(len(y)), test_size=0.5, stratify=is_member, random_state=split
-    )
-    done = _play_all(ready, views, is_member, halves, memory, n_jobs, verbose)
+    done = _play_all(ready, views, is_member, halves, units, memory, n_jobs, verbose)
     ready, done = _without_failed(ready, done)
 
     predicted = read_predicted(views.shown, views.shown["proba"])
-    right = predicted == label
-    sides = ((label[side], predicted[side]) for side in (is_member, ~is_member))
-    floor = label_only_floor(*(values for side in sides for values in side))
-    each = confidence_of_each(is_member, [said for said, _ in done], right, CONFIDENCE)
+    right, truth = predicted == label, units.is_member
+    floor, labels_say = _by_labels(label, predicted, is_member, halves, units)
+    each = confidence_of_each(truth, [said for said, _ in done], labels_say, CONFIDENCE)
     rows = [
-        _row(contender, is_member, said, score, floor, defended)
-        | dict(zip(("excess_low", "excess_high"), excess_bounds(is_member, said, right, each)))
+        _row(contender, truth, said, score, floor, defended)
+        | dict(zip(("excess_low", "excess_high"), excess_bounds(truth, said, labels_say, each)))
         for contender, (said, score) in zip(ready, done)
     ]
     judged = [i for i, row in enumerate(rows) if row["adaptive"]] or list(range(len(rows)))
-    best, strongest = _strongest(rows, judged, is_member, done)
-    said, score = done[best]
+    best, strongest = _strongest(rows, judged, truth, done)
+    said, score = (values[units.of] for values in done[best])
     members = np.flatnonzero(is_member)
     at_risk = members[np.argsort(-score[members], kind="stable")[:20]]
     canaries = None
@@ -294,8 +308,9 @@ def audit(
         if isinstance(canaries, str):
             found.append(Contender("mislabeled canaries", not_run=canaries))
             canaries = None
-    groups = {key: values[kept] for key, values in groups.items()}
-    groups = {"class": y, "answer": np.where(right, "right", "wrong"), **groups}
+    parts = {key: values[kept] for key, values in parts.items()}
+    parts = {"class": y, "answer": np.where(right, "right", "wrong"), **parts}
+    adaptive = [done[i] for i in judged]
     not_run = [{"attack": c.name, "not_run": c.not_run} for c in found if c.not_run]
     return AuditReport(
         name=as_text(_name_of(target) if name is None else name),
@@ -307,14 +322,45 @@ def audit(
         n_members=int(is_member.sum()),
         n_non_members=int((~is_member).sum()),
         defended=defended,
-        slices={key: per_class_report(v, is_member, said) for key, v in groups.items()},
+        slices={key: per_class_report(v, is_member, said) for key, v in parts.items()},
         canaries=canaries,
         at_risk=kept[at_risk].tolist(),
         n_fitted_on=n_fitted_on,
         excess_at_least=strongest_excess_at_least(
-            is_member, [done[i][0] for i in judged], right, halves, CONFIDENCE
+            truth, [said for said, _ in adaptive], labels_say, units.halves, CONFIDENCE
         ),
+        n_persons=None if persons is None else units.sizes(),
+        checks=checks,
+        records=record_table(X_mem, X_non, kept, units, adaptive, persons),
+        epsilon=from_one_run(truth, adaptive, units.halves, seed),
     )
+
+
+def _halves(is_member, persons, seed):
+    """Return (halves of the records, the units that are judged)."""
+    if persons is None:
+        halves = split_halves(is_member, None, seed)
+        return halves, Records(is_member, halves)
+    persons = find_groups(persons)[1]
+    for side, what in ((is_member, "members"), (~is_member, "non-members")):
+        n = len(np.unique(persons[side]))
+        if n < 4:
+            raise ValueError(
+                f"groups has {n} person(s) among the {what} that are left: an audit needs 4 on "
+                "each side."
+            )
+    halves = split_halves(is_member, persons, seed)
+    return halves, Persons(is_member, halves, persons)
+
+
+def _by_labels(label, predicted, is_member, halves, units):
+    """Return (floor, decision about each unit) of the attack that sees if a label is right."""
+    right = predicted == label
+    said, _ = units.pool([(right[half], right[half].astype(float)) for half in halves])
+    if isinstance(units, Records):
+        sides = ((label[side], predicted[side]) for side in (is_member, ~is_member))
+        return label_only_floor(*(values for side in sides for values in side)), said
+    return float(balanced_accuracy_score(units.is_member, said)), said
 
 
 def _name_of(target):
@@ -370,10 +416,11 @@ def _find_columns(targets):
     return columns
 
 
-def _join(X_mem, y_mem, X_non, y_non, equal_count, trained):
+def _join(X_mem, y_mem, X_non, y_non, equal_count, trained, persons):
     """Return (records, labels, which are members, rows kept) of both sides, members first.
 
-    Left out are members that trained nothing, and non-members that equal one of the others.
+    Left out are members that trained nothing, and non-members that equal one of the others or
+    belong to the same person.
     """
     check_two_sets(X_mem, X_non)
     if joined_as(X_mem) != joined_as(X_non):
@@ -400,6 +447,15 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count, trained):
             f"{equal.sum()} of {len(equal)} non-members equal a member: they are left out.",
             stacklevel=3,
         )
+    same = np.zeros(len(equal), dtype=bool) if persons is None else _of_members(persons, trained)
+    if same.any():
+        warnings.warn(
+            f"{same.sum()} of {len(same)} non-members belong to a person of whom records trained "
+            "the target: they are left out.",
+            stacklevel=3,
+        )
+        equal |= same
+    if equal.any():
         X = _safe_indexing(X, np.flatnonzero(np.r_[trained[trained], ~equal]))
     kept = np.flatnonzero(np.r_[trained, ~equal])
     y, is_member = np.concatenate(sides)[kept], kept < len(trained)
@@ -407,6 +463,12 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count, trained):
         if n < 4:
             raise ValueError(f"{side} has {n} record(s) left: an audit needs 4 on each side.")
     return X, y, is_member, kept
+
+
+def _of_members(persons, trained):
+    """Return which non-members belong to a person of whom a record trained the target."""
+    person = find_groups(persons)[1]
+    return np.isin(person[len(trained) :], person[: len(trained)][trained])
 
 
 def _count_fitted(X_mem, fitted_on, have_records, trained):
@@ -471,8 +533,8 @@ def _obstacle(contender, views, template, failure, fit_params):
     return None
 
 
-def _play_all(ready, views, is_member, halves, memory, n_jobs, verbose):
-    """Return what each attack says of every record, having learned from the other half."""
+def _play_all(ready, views, is_member, halves, units, memory, n_jobs, verbose):
+    """Return what each attack says of every unit, having learned from the other half."""
     memory, folds = open_memory(memory), (halves, halves[::-1])
     plays = (
         partial(
@@ -485,25 +547,18 @@ def _play_all(ready, views, is_member, halves, memory, n_jobs, verbose):
     jobs = (delayed(result_or_reason)(remembered(memory, play)) for play in plays)
     said = iter(Parallel(n_jobs=n_jobs, return_as="generator")(jobs))
     attacks = tqdm(ready, "attacks", disable=not verbose)
-    return [_pool([next(said) for _ in folds], folds) for _ in attacks]
+    return [_pool([next(said) for _ in folds], units) for _ in attacks]
 
 
-def _pool(parts, folds):
-    """Return what the attacks of the folds say, in the order of the records, or why one failed.
+def _pool(parts, units):
+    """Return what an attack says of the units, or why it failed on one of the halves.
 
-    Scores of two trainings are on two scales (logits of two networks, distances from two
-    thresholds). What they share is the order of the records that they score, of which each fold has
-    the same share of members: the rank within the fold, as a share of its size, takes the place of
-    the score. Equal scores have one rank, the mean of theirs.
+    The first of the parts was learned from the first half, and is about the second.
     """
     for part in parts:
         if isinstance(part, str):
             return part
-    n = sum(len(scored) for _, scored in folds)
-    said, score = np.empty(n, dtype=bool), np.empty(n)
-    for (one_said, one_score), (_, scored) in zip(parts, folds):
-        said[scored], score[scored] = one_said, rankdata(one_score) / len(scored)
-    return said, score
+    return units.pool(parts[::-1])
 
 
 def _play(attack, learned, asked, is_member):

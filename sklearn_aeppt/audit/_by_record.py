@@ -21,6 +21,18 @@ def join_slices(slices, sizes):
     return _join("slices", slices, sizes)
 
 
+def join_groups(groups, sizes):
+    """Return the person of each record, members first; None where none are given."""
+    if groups is None:
+        return None
+    if isinstance(groups, dict):  # slices by name are another thing
+        raise ValueError(
+            f"groups={str(groups)[:80]!r} is a dict: give the person of each record as two arrays, "
+            "groups=(persons_mem, persons_non); figures by named part go into slices."
+        )
+    return _join_sides("groups", "groups=(persons_mem, persons_non)", groups, sizes)
+
+
 def join_fit_params(fit_params, record_params, sizes):
     """Return as `FitParams` what the target's ``fit`` was given, members first."""
     by_record = _join("record_params", record_params, sizes, CONSTANT)
@@ -29,15 +41,24 @@ def join_fit_params(fit_params, record_params, sizes):
 
 
 def _join(parameter, given, sizes, hint=""):
-    joined = {}
-    for name, sides in check_dict(parameter, given, SIDES).items():
-        shown = f"{parameter}[{name!r}]"
-        if not isinstance(sides, (tuple, list, np.ndarray)) or len(sides) != 2:
-            raise ValueError(
-                f"{shown} must be two arrays, {SIDES}, got {str(sides)[:80]!r}: give both sides, "
-                f"as in {parameter}={{{name!r}: (values_mem, values_non)}}."
-            )
-        for values, n, what in zip(sides, sizes, ("members", "non-members")):
-            check_length(shown, values, n, what, hint)
-        joined[name] = join_labels(*sides)
-    return joined
+    return {
+        name: _join_sides(
+            f"{parameter}[{name!r}]",
+            f"{parameter}={{{name!r}: (values_mem, values_non)}}",
+            sides,
+            sizes,
+            hint,
+        )
+        for name, sides in check_dict(parameter, given, SIDES).items()
+    }
+
+
+def _join_sides(shown, example, sides, sizes, hint=""):
+    if not isinstance(sides, (tuple, list, np.ndarray)) or len(sides) != 2:
+        raise ValueError(
+            f"{shown} must be two arrays, {SIDES}, got {str(sides)[:80]!r}: give both sides, "
+            f"as in {example}."
+        )
+    for values, n, what in zip(sides, sizes, ("members", "non-members")):
+        check_length(shown, values, n, what, hint)
+    return join_labels(*sides)

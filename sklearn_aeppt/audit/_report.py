@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from base64 import b64encode
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
@@ -14,7 +14,8 @@ import numpy as np
 
 from sklearn_aeppt._saving import write_text
 from sklearn_aeppt._text import as_text, html_name, picture_name, shown_name, to_json
-from sklearn_aeppt.metrics import clopper_pearson
+from sklearn_aeppt.audit._sentences import accused_rows, checks_say, exposed_says
+from sklearn_aeppt.metrics import OneRunEpsilon, clopper_pearson
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,6 +87,23 @@ class AuditReport:
         that is; by default nothing is known. On each half of the records it judges the attack that
         did best on the other half, so that it can be above every ``excess_low``: these are
         corrected for the number of attacks.
+    n_persons : dict, default=None
+        ``members`` and ``non_members``: number of persons, where they were judged and not records
+        (``groups=``). Then every figure but the accuracies of the target is about persons.
+    checks : dict of dict, default={}
+        What was looked at before any attack: ``blind``, whether a classifier that never asks the
+        target tells members from non-members (``auc``, ``p_value``, ``differs``, ``columns``), and
+        ``near_duplicates``, how many of ``n`` non-members are ``near`` a member; and ``structure``,
+        what the model itself holds of the members (`structural_risk`). A check that could not be
+        run is a dict of ``not_run``, the reason.
+    records : dict of ndarray, default={}
+        A table of all records that were handed in, members first: ``is_member``, ``row`` (of
+        `X_mem` or `X_non`), ``index`` (of the frame), ``scored``, ``score`` (rank within its half,
+        0 to 1, by an attack picked on the other half), ``p_value`` (conformal, of members),
+        ``accused``, and ``person`` where `groups` were given.
+    epsilon : dict, default=None
+        What one run shows of epsilon, see `sklearn_aeppt.metrics.OneRunEpsilon`: it holds if a coin
+        decided for each record whether it trained the target. None where no guess could be made.
 
     Attributes
     ----------
@@ -112,6 +130,19 @@ class AuditReport:
     defense_fit : str
         One sentence on whether the defense was fitted on the audited members; empty without a
         defense.
+    void : bool
+        Whether members can be told from non-members without the target: then no figure says what
+        the target gives away.
+    before : list of str
+        One sentence for each check that has something to say, and for the rates that too few
+        records decide.
+    accused : list of dict
+        The members that are accused at a false discovery rate of 10 %: ``row``, ``index``,
+        ``score``, ``p_value``, and ``person``; the surest first.
+    exposed : str
+        One sentence on the accused; empty where there is no table of records.
+    from_one_run : str
+        One sentence on epsilon with its ceiling; empty where it was not computed.
     advice : list of str
         What to do next, one sentence each.
 
@@ -150,6 +181,10 @@ class AuditReport:
     canaries: dict[str, Any] | None = None
     n_fitted_on: int | None = None
     excess_at_least: float = -1.0
+    n_persons: dict[str, int] | None = None
+    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    records: dict[str, np.ndarray] = field(default_factory=dict)
+    epsilon: dict[str, Any] | None = None
 
     @property
     def ran(self) -> list[dict[str, Any]]:
@@ -194,9 +229,19 @@ class AuditReport:
             return "labels"
         return "none" if s["high"] <= 0.5 + TOLERATED else "inconclusive"
 
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """How many members and non-members are judged: records, or persons."""
+        n = self.n_persons
+        return (n["members"], n["non_members"]) if n else (self.n_members, self.n_non_members)
+
+    @property
+    def _what(self) -> str:
+        return "persons" if self.n_persons else "records"
+
     def _tail_leaks(self) -> bool:
         """Whether the confidences certainly identify more members at 1 % FPR than labels do."""
-        measure, n = "tpr_at_0.01_fpr", self.n_members
+        measure, n = "tpr_at_0.01_fpr", self._sizes[0]
         found = [row for row in self._judged if row.get(measure) is not None]
         labels = [row[measure] for row in found if row["labels_only"]]
         others = [row[measure] for row in found if not row["labels_only"]]
@@ -213,7 +258,7 @@ class AuditReport:
         s, leakage = self.strongest, self.leakage
         best = (
             f"the strongest attack ({shown_name(s['attack'], 60)}) is right about "
-            f"{s['accuracy']:.1%} of the records (interval {s['low']:.1%} to {s['high']:.1%}; "
+            f"{s['accuracy']:.1%} of the {self._what} (interval {s['low']:.1%} to {s['high']:.1%}; "
             "random guessing: 50 %)"
         )
         labels = f"an attack on labels alone reaches {self.floor:.1%}"
@@ -240,12 +285,44 @@ class AuditReport:
             text = f"The confidences leak: {best}; {labels}. The rest is due to the confidences."
         else:
             text = f"The confidences identify some members with few false alarms: {best}; {labels}."
+        if self.void:
+            text = (
+                "Void: members can be told from non-members without the target, so that no figure "
+                f"says what it gives away. As they stand: {text}"
+            )
         return text + self._by_other_measures()
 
     def _enough(self) -> int:
         """Return how many records a side would narrow the interval to what is tolerated."""
-        s, n = self.strongest, min(self.n_members, self.n_non_members)
+        s, n = self.strongest, min(self._sizes)
         return int(np.ceil(n * ((s["high"] - s["accuracy"]) / TOLERATED) ** 2 / 100) * 100)
+
+    @property
+    def void(self) -> bool:
+        """Whether members can be told from non-members without the target."""
+        return bool(self.checks.get("blind", {}).get("differs", False))
+
+    @property
+    def before(self) -> list[str]:
+        """What the checks before any attack have to say, a list of sentences."""
+        return checks_say(self.checks, self._sizes[1], self._what)
+
+    @property
+    def accused(self) -> list[dict[str, Any]]:
+        """The members that are accused, a list of dict."""
+        return accused_rows(self.records)
+
+    @property
+    def exposed(self) -> str:
+        """One sentence on the accused; empty where there is no table of records."""
+        return exposed_says(self.records, self._sizes, self._what) if self.records else ""
+
+    @property
+    def from_one_run(self) -> str:
+        """One sentence on epsilon with its ceiling; empty where it was not computed."""
+        if self.epsilon is None:
+            return ""
+        return f"From one run, if a coin chose the members: {OneRunEpsilon(**self.epsilon)}."
 
     def _by_other_measures(self) -> str:
         parts = []
@@ -282,6 +359,13 @@ class AuditReport:
     def advice(self) -> list[str]:
         """What to do next, a list of sentences."""
         todo = []
+        if self.void:
+            columns = self.checks["blind"]["columns"]
+            todo.append(
+                "Draw members and non-members from one distribution and audit again (what differs "
+                f"most: {', '.join(shown_name(name, 40) for name in columns)}). Where several "
+                "records belong to one person, give groups=."
+            )
         if self.n_fitted_on is not None and self.n_fitted_on < FITTED * self.n_members:
             todo.append(
                 "Audit members that the defense was fitted on, or fit it on all records that "
@@ -313,7 +397,7 @@ class AuditReport:
     def __str__(self) -> str:
         """Return the verdict, the advice and a table as text."""
         lines = [f"{shown_name(self.name)}: {self.verdict}", ""]
-        lines += [sentence for sentence in (self.worst_case, self.defense_fit) if sentence]
+        lines += self._sentences()
         lines += [f"- {sentence}" for sentence in self.advice]
         lines += ["", f"{'attack':40}{'accuracy':>10}{'95 % interval':>20}{'above labels':>15}"]
         for row in sorted(self.ran, key=lambda row: -row["accuracy"]):
@@ -327,6 +411,33 @@ class AuditReport:
         for row in self.not_run:
             lines.append(f"{shown_name(row['attack']):40}  not run: {shown_name(row['not_run'])}")
         return "\n".join(lines)
+
+    def _sentences(self) -> list[str]:
+        """Return what stands below the verdict."""
+        said = (*self.before, self.worst_case, self.exposed, self.from_one_run, self.defense_fit)
+        return [sentence for sentence in said if sentence]
+
+    def records_to_frame(self) -> DataFrame:
+        """Return every record that was handed in as a table.
+
+        Returns
+        -------
+        frame : pandas DataFrame
+            The columns of `records`, one row for each member and each non-member. What was not
+            scored (left out, or no attack was run on it) has "not scored" in the column ``status``,
+            others "accused" or "not accused", and non-members that were scored "reference".
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(self.records)
+        tested = np.where(frame["accused"], "accused", "not accused")
+        status = np.where(frame["is_member"], tested, "reference")
+        return frame.assign(status=np.where(frame["scored"], status, "not scored"))
 
     def to_frame(self) -> DataFrame:
         """Return the attacks as a table.
@@ -357,8 +468,9 @@ class AuditReport:
         Returns
         -------
         text : str
-            The figures, with ``leakage``, ``verdict``, ``defense_fit`` and ``advice``. What is not
-            finite is null.
+            The figures, with ``leakage``, ``void``, ``verdict``, ``before``, ``exposed``,
+            ``from_one_run``, ``defense_fit``, ``accused`` and ``advice``, without the table of all
+            records. What is not finite is null.
         """
         text = to_json(self._contents())
         if path is not None:
@@ -367,8 +479,11 @@ class AuditReport:
 
     def _contents(self):
         """Return what the report holds and says, as a dict."""
-        said = ("leakage", "verdict", "defense_fit", "advice")
-        return {**asdict(self), **{key: getattr(self, key) for key in said}}
+        said = ("leakage", "void", "verdict", "before", "exposed", "from_one_run", "defense_fit",
+                "accused", "advice")  # fmt: skip
+        held = asdict(self)
+        del held["records"]  # one line a record: those that are accused are said
+        return {**held, **{key: getattr(self, key) for key in said}}
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw every attack's accuracy with its interval, and the floor.
@@ -620,9 +735,9 @@ def to_html(reports, head=""):
     e = html.escape
     for report in reports:
         body.append(f"<h2>{html_name(report.name)}</h2>")
-        body.append(f"<p class='verdict {report.leakage}'>{e(report.verdict)}</p>")
-        said = (report.worst_case, report.defense_fit)
-        body += [f"<p>{e(sentence)}</p>" for sentence in said if sentence]
+        color = "inconclusive" if report.void else report.leakage
+        body.append(f"<p class='verdict {color}'>{e(report.verdict)}</p>")
+        body += [f"<p>{e(sentence)}</p>" for sentence in report._sentences()]
         body.append("<h3>What to do</h3><ul>")
         body += [f"<li>{e(sentence)}</li>" for sentence in report.advice] + ["</ul>"]
         body.append(
@@ -634,6 +749,8 @@ def to_html(reports, head=""):
         body.append("<h3>Every attack</h3>" + _attack_table(report))
         for key, table in report.slices.items():
             body.append(f"<h3>Most at risk, by {html_name(key)}</h3>" + _slice_table(table))
+        if report.accused:
+            body.append("<h3>Accused members</h3>" + _accused_table(report.accused))
         rows = ", ".join(map(str, report.at_risk[:20]))
         body.append(
             f"<p>Members that the strongest attack is surest of (rows of X_mem): {rows}</p>"
@@ -699,6 +816,21 @@ def _attack_table(report):
         "little about adaptive attackers.</p>"
     )  # fmt: skip
     return f"<table>{head}{''.join(lines)}</table>{note}"
+
+
+def _accused_table(accused, n=20):
+    person = "person" in accused[0]
+    lines = [
+        f"<tr><td>{html_name(row['index'])}</td><td>{row['row']}</td>"
+        + (f"<td>{html_name(row['person'])}</td>" if person else "")
+        + f"<td>{row['score']:.4f}</td><td>{row['p_value']:.4f}</td></tr>"
+        for row in accused[:n]
+    ]
+    head = "<tr><th>index</th><th>row of X_mem</th>" + "<th>person</th>" * person
+    head += "<th>score</th><th>p-value</th></tr>"
+    more = len(accused) - n
+    rest = f"<p class=note>And {more:,} more: report.accused, or the JSON.</p>" if more > 0 else ""
+    return f"<table>{head}{''.join(lines)}</table>{rest}"
 
 
 def _slice_table(table, n=10):

@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING
 from sklearn_aeppt._lazy import lazy
 
 if TYPE_CHECKING:  # a type checker does not see lazy names
+    from sklearn_aeppt.metrics._accusations import Accusations as Accusations
+    from sklearn_aeppt.metrics._accusations import accused_records as accused_records
+    from sklearn_aeppt.metrics._accusations import conformal_p_values as conformal_p_values
     from sklearn_aeppt.metrics._epsilon import epsilon_lower_bound as epsilon_lower_bound
     from sklearn_aeppt.metrics._intervals import (
         balanced_accuracy_interval as balanced_accuracy_interval,
     )
     from sklearn_aeppt.metrics._intervals import bootstrap_interval as bootstrap_interval
     from sklearn_aeppt.metrics._intervals import clopper_pearson as clopper_pearson
+    from sklearn_aeppt.metrics._one_run import OneRunEpsilon as OneRunEpsilon
+    from sklearn_aeppt.metrics._one_run import most_certain_guesses as most_certain_guesses
+    from sklearn_aeppt.metrics._one_run import one_run_epsilon as one_run_epsilon
     from sklearn_aeppt.metrics._output import (
         expected_calibration_error as expected_calibration_error,
     )
@@ -33,16 +39,22 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
 
 #: Public name -> the module that it comes from.
 MODULES = {
+    "Accusations": "_accusations",
+    "OneRunEpsilon": "_one_run",
+    "accused_records": "_accusations",
     "aeppt_refit": "_scorers",
     "attack_scorer": "_scorers",
     "balanced_accuracy_interval": "_intervals",
     "bootstrap_interval": "_intervals",
     "clopper_pearson": "_intervals",
+    "conformal_p_values": "_accusations",
     "counts_at_thresholds": "_rates",
     "epsilon_lower_bound": "_epsilon",
     "expected_calibration_error": "_output",
     "label_only_floor": "_rates",
     "membership_advantage": "_rates",
+    "most_certain_guesses": "_one_run",
+    "one_run_epsilon": "_one_run",
     "per_class_report": "_per_class",
     "perturbation_scorer": "_scorers",
     "perturbation_size": "_output",

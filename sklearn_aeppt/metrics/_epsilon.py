@@ -67,6 +67,7 @@ def epsilon_lower_bound(
 
     See Also
     --------
+    one_run_epsilon : The bound on the training procedure where coins decided who trained.
     tpr_at_fpr : The rates at one threshold.
     clopper_pearson : The interval of each probability.
 
@@ -74,7 +75,8 @@ def epsilon_lower_bound(
     -----
     The bound is about the difference between the members and the non-members that were given, as
     in every audit of a single trained model. Records drawn at random make it a statement about the
-    model.
+    model. `one_run_epsilon` speaks of the training procedure instead: it needs records that a coin
+    included or left out, and takes all of them as one draw of the procedure's randomness.
 
     References
     ----------
