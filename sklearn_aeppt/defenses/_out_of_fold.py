@@ -36,7 +36,7 @@ from sklearn_aeppt._records import RecordRows, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._seeding import seed_alike
 from sklearn_aeppt.defenses._decision import decide_by_argmax
-from sklearn_aeppt.defenses._fold_groups import deal_folds, find_near_duplicates
+from sklearn_aeppt.defenses._fold_groups import N_NEAR, deal_folds, find_near_duplicates
 from sklearn_aeppt.defenses._fold_mix import (
     Calibration,
     mixed,
@@ -51,7 +51,9 @@ from sklearn_aeppt.defenses._fold_models import (
     unseen_answers,
 )
 from sklearn_aeppt.defenses._fold_nearness import choose_nearness, usual
-from sklearn_aeppt.defenses._fold_space import Neighborhood, RecordSpace
+from sklearn_aeppt.defenses._fold_neighborhood import Neighborhood
+from sklearn_aeppt.defenses._fold_search import nearest_others
+from sklearn_aeppt.defenses._fold_space import RecordSpace
 from sklearn_aeppt.defenses._wraps import WrapsClassifier
 
 LARGEST = 0.02  # share of the records that a group of near-duplicates may hold
@@ -291,7 +293,14 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             largest: float = models.largest_group
         else:
             largest = max(2, LARGEST * len(first))
-        group, self.duplicate_radius_ = find_near_duplicates(place, self.duplicate_radius, largest)
+        others = None
+        if self.duplicate_radius != 0 and len(first) > 1:
+            k = max(N_NEAR, self.n_neighbors + 1)
+            others = nearest_others(self.neighbors, place, k, self.n_jobs)
+        group, self.duplicate_radius_ = find_near_duplicates(
+            place, self.duplicate_radius, largest, others
+        )
+        del place  # as large as X
         self.n_groups_ = int(group.max()) + 1
         if self.cv == "oob":
             unseen = models.unseen_of(group[record])
@@ -308,10 +317,11 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             power, width = choose_nearness(self, space, X, y, group[record], fit_params, rng)
         else:
             power, width = usual(space)[0], self.bandwidth
-        self._near = self._near_with(power, X, rng)
-        while not self._near.finds_all_ and power > 0:  # places too close: less apart by use
+        self._near = self._near_with(power, X, rng, others)
+        while self._near.n_missed_ and power > 0:  # places too close: less apart by use
             power = power - 1 if power > 1 else 0
-            self._near = self._near_with(power, X, rng)
+            self._near = self._near_with(power, X, rng, others)
+        self._must_find_all()
         self.neighbors_ = self._near.search_
         self.bandwidth_ = float(width)
         return self
@@ -433,12 +443,27 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             proba = decide_by_argmax(proba, label)
         return proba
 
-    def _near_with(self, power, X, rng):
-        """Return the search among training records, columns scaled by a power of their use."""
-        near = Neighborhood(self.neighbors, self.n_neighbors + 1)
+    def _near_with(self, power, X, rng, others=None):
+        """Return the search among training records, columns scaled by a power of their use.
+
+        `others` are the nearest other records as long as all columns count alike.
+        """
+        near = Neighborhood(self.neighbors, self.n_neighbors + 1, self.n_jobs)
         space = self._space.at(power)
         place = space.transform(_safe_indexing(X, self._first))
-        return near.fit(space, place, self._group, rng)
+        others = others if power == 0 or self._space.use_ is None else None
+        return near.fit(space, place, self._group, rng, others)
+
+    def _must_find_all(self):
+        """Refuse a search that misses training records: who have seen them would answer them."""
+        n = self._near.n_missed_
+        if n and self.neighbors is not None:
+            raise ValueError(
+                f"neighbors={self.neighbors!r} does not find {n} of {len(self._first)} training "
+                "records at their own places, where models that have seen them would answer: give "
+                "an index that searches more thoroughly, or neighbors=None, which is exact."
+            )
+        assert not n, n
 
     def _mixed(self, said, near, found, bandwidth):
         """Return what is shown of what all models said, where a search found these neighbors."""
