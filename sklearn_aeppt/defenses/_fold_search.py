@@ -61,12 +61,13 @@ def search_nearest(search, place, k, n_jobs):
 class ProductSearch(BaseEstimator):
     """The nearest places, as `sklearn.neighbors.NearestNeighbors` finds them, in half the time.
 
-    A product of matrices in float32 says of all places how far they are, up to a rounding error
-    that has a bound: for m terms with the sum of their absolute values S it is at most
-    ``m * u / (1 - m * u) * S``, u = 2^-24, in whatever order they are added up. All places that can
-    be among the k nearest within twice this bound are candidates, and their distances are computed
-    from differences in float64. So the result is exact, though nearly all of the work is done in
-    float32. Where there are too many candidates, scikit-learn's own search takes over.
+    A product of matrices in float32 says of all places p how far they are from a query q, up to a
+    rounding error that has a bound: for m terms with the sum of their absolute values S it is at
+    most ``m * u / (1 - m * u) * S``, u = 2^-24, in whatever order they are added up, and here S is
+    at most ``|q|^2 + 2 |p|^2``. All places that can be among the k nearest by these bounds are
+    candidates, and their distances are computed from differences in float64. So the result is
+    exact, though nearly all of the work is done in float32. Where a query has too many candidates,
+    scikit-learn's own search takes over.
 
     Parameters
     ----------
@@ -89,13 +90,14 @@ class ProductSearch(BaseEstimator):
     def fit(self, X, y=None):
         """Keep the places; return self."""
         self.place_ = np.ascontiguousarray(X, dtype=np.float32)
-        self._measure()
-        return self
-
-    def _measure(self):
-        # the sum of squares joins the product as a column of its own
+        n, d = self.place_.shape
+        unit = (d + 4) * 2.0**-24  # the squares, their sum, and rounding to float32 are terms too
+        self._error = unit / (1 - unit)
         squares = np.einsum("ij,ij->i", self.place_, self.place_, dtype=np.float64)
-        self._squares, self._largest = squares.astype(np.float32), float(squares.max())
+        self._least_squares = ((1 - 2 * self._error) * squares).astype(np.float32)
+        inner = squares[: n // GROUPS * GROUPS].reshape(GROUPS, -1)
+        self._largest = inner.max(axis=0) if n >= GROUPS else squares
+        return self
 
     def kneighbors(self, X, n_neighbors):
         """Return distances, float64 of shape (n_queries, n_neighbors), nearest first, and rows."""
@@ -118,30 +120,29 @@ class ProductSearch(BaseEstimator):
         """Return the k nearest of each query; -1 where there were too many candidates."""
         n, d = self.place_.shape
         far = (-2 * query) @ self.place_.T
-        far += self._squares
-        inner = n // GROUPS * GROUPS
-        least = far[:, :inner].reshape(len(query), GROUPS, -1).min(axis=1)
-        # k of these are at most this far, so the k-th nearest is; the rest may be nearer still
-        kth = np.partition(least, k - 1, axis=1)[:, k - 1].astype(np.float64)
-        terms = (d + 3) * 2.0**-24
+        far += self._least_squares  # no more than the distances, less the square of the query
+        least = far[:, : n // GROUPS * GROUPS].reshape(len(query), GROUPS, -1).min(axis=1)
+        # in each group one is no further than this, so the k-th nearest is no further than the k-th
+        most = np.partition(least + 4 * self._error * self._largest, k - 1, axis=1)[:, k - 1]
         square = np.einsum("ij,ij->i", query, query, dtype=np.float64)
-        error = terms / (1 - terms) * (square + 2 * self._largest)
-        bound = np.nextafter((kth + 2 * error).astype(np.float32), np.float32(np.inf))
-        row, column = np.divmod(np.flatnonzero(far <= bound[:, None]), n)
+        most = (most + 2 * self._error * square).astype(np.float32)
+        most = np.nextafter(most, np.float32(np.inf))
+        row, column = np.divmod(np.flatnonzero(far <= most[:, None]), n)
         distance = np.full((len(query), k), np.inf)
         index = np.full((len(query), k), -1, dtype=np.int64)
         count = np.bincount(row, minlength=len(query))
         few = count[row] <= MANY
         row, column = row[few], column[few]
         apart = np.empty(len(row))
-        for b in gen_batches(len(row), max(1, CELLS // d)):
+        size = max(1, CELLS // d)
+        for b in (slice(start, start + size) for start in range(0, len(row), size)):
             step = self.place_[column[b]].astype(np.float64) - query[row[b]]
             apart[b] = np.einsum("ij,ij->i", step, step)
         order = np.lexsort((column, apart, row))
         count[count > MANY] = 0
-        start = np.cumsum(count) - count
+        first = np.cumsum(count) - count
         some = np.flatnonzero(count)
-        take = order[start[some, None] + np.arange(k)]
+        take = order[first[some, None] + np.arange(k)]
         distance[some], index[some] = np.sqrt(apart[take]), column[take]
         return distance, index
 
