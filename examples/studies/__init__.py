@@ -16,6 +16,7 @@ STUDIES = {
     "dp": "defended outputs compared with models trained with differential privacy (Opacus)",
     "equalized": "the equalized defense compared with the others: what each leaves and costs",
     "folds_cost": "the out-of-fold defense: time and memory of queries, and what their time tells",
+    "folds_index": "the out-of-fold defense: the approximate search compared with the exact one",
     "folds_jobs": "the out-of-fold defense: training by two jobs compared with one",
     "frontier": "the L1 of every defense against the least that any defense needs",
     "gate": "how often --fail-above fails a model that leaks nothing, and one that leaks",

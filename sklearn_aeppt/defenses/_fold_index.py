@@ -17,6 +17,12 @@ class GraphNeighbors(BaseEstimator):
     A hierarchical graph (HNSW) of the records, by faiss (``pip install sklearn-aeppt[index]``). A
     query walks along its edges and looks at some hundreds of records in place of all.
 
+    Approximate: a query may find the second nearest record first. `OutOfFoldClassifier` makes up
+    for that at the training records themselves, not around them: an attacker's variant of a record
+    may be answered by models that have seen the record, as rarely as the walk misses it.
+    Near-duplicates that are missed may be in different folds. Distances of many features that are
+    independent of each other are hard for any such graph.
+
     Parameters
     ----------
     n_links : int >= 2, default=32

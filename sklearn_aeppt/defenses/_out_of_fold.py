@@ -98,8 +98,12 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         The search; a clone is fitted on the records as numbers, for a Pipeline what its last step
         is given: no further out than the training records reach, and scaled by a power of how much
         a feature moves the models' answers: with a `bandwidth` given, the square for numbers, and
-        all alike for bits. None is scikit-learn's exact `NearestNeighbors`. An approximate index
-        may miss a record's own place, and with it the protection.
+        all alike for bits. None is an exact search: scikit-learn's `NearestNeighbors`, or one as
+        exact and twice as fast among many records of many features. `GraphNeighbors` is an
+        approximate one, for millions of records: training records whose own place it misses are
+        found in `fit` and searched exactly beside it, and where it misses more than one of a
+        hundred, it is refused. What it cannot promise: that all near-duplicates are found, and
+        that a record altered by somebody finds the one that it was made from.
     n_neighbors : int >= 1, default=8
         Number of nearest records that are mixed at most.
     bandwidth : float in [0, 1) or "auto", default="auto"
@@ -117,7 +121,8 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         confidences whose largest one changes places with that of the label where it is another.
         What labels alone tell an attacker is not hidden then.
     n_jobs : int or None, default=None
-        Models trained, or asked, at once, as joblib counts them.
+        Models trained, or asked, at once, as joblib counts them, and threads of the exact search;
+        None leaves its threads to the libraries that it uses. A search that was given has its own.
     memory : str, joblib.Memory or None, default=None
         Cache of the models that were trained, by their records, parameters and seeds.
     random_state : int, RandomState instance or None, default=None
@@ -137,7 +142,8 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
     fold_ : int ndarray of shape (n_partitions, n)
         Fold of each training record in each partition; not with ``cv="oob"``.
     neighbors_ : estimator with ``kneighbors``
-        The fitted search; it holds the training records as scaled numbers.
+        The fitted search; it holds the training records as scaled numbers, and one number more
+        that tells equally near ones apart.
     duplicate_radius_ : float
         The radius that was used.
     n_groups_ : int
@@ -155,6 +161,7 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
     See Also
     --------
     EqualizedClassifier : Keeps all labels, and hides what confidences add to them.
+    sklearn_aeppt.defenses.GraphNeighbors : An approximate search, for many records.
     AEPPTClassifier : The paper's perturbation.
     sklearn.model_selection.cross_val_predict : The same answers to the training records alone.
 
@@ -264,7 +271,8 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             If a parameter is out of its range, if a part of `estimator` would stay fitted in every
             fold, if `y` is missing, invalid or holds one class only, if lengths differ, if there
             are fewer groups of near-duplicates than folds, if a splitter does not test every record
-            once, if the records are no numbers and no pipeline makes them so, if ``cv="oob"`` is
+            once, if the records are no numbers and no pipeline makes them so, if `neighbors` misses
+            too many of them at their own places, if ``cv="oob"`` is
             given an estimator without bootstrap samples or other records than it was trained on, or
             if parameters are given for the training of a fitted estimator that is used as it is.
         """
