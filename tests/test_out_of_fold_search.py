@@ -141,6 +141,17 @@ def test_a_search_that_misses_many_records_is_refused():
         OutOfFoldClassifier(TREE, neighbors=Misses(0.1), bandwidth=0.3).fit(X, y)
 
 
+def test_records_too_near_to_be_told_apart_are_reported():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 8)), rng.integers(3, size=300)
+    X[:20] = X[0] + 1e-5 * rng.normal(size=(20, 8))
+    apart = OutOfFoldClassifier(TREE, n_repeats=1, bandwidth=0.3, duplicate_radius=0.0)
+    with pytest.warns(UserWarning, match=r"duplicate_radius=0.0 keeps apart.*of 300 training"):
+        apart.fit(X, y)
+    together = clone(apart).set_params(duplicate_radius=0.01).fit(X, y)
+    assert together.n_groups_ == 281 and together._near.n_missed_ == 0
+
+
 def test_graph_neighbors():
     pytest.importorskip("faiss")
     rng = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 LARGE = 2**22  # cells of a table above which products in float32 are the faster search
 NARROW = 16  # columns, up to which a tree is
-BLOCK = 2**24  # products at a time in each thread: 64 MB
+BLOCK = 2**24  # products at a time in each thread: 64 MB, up to a million records
 GROUPS = 32  # of which the least product each bounds the k-th least of all
 MANY = 512  # candidates of one query, beyond which scikit-learn's search is as fast
 CELLS = 2**22  # of the table of candidates' differences
@@ -103,7 +103,7 @@ class ProductSearch(BaseEstimator):
         """Return distances, float64 of shape (n_queries, n_neighbors), nearest first, and rows."""
         query = np.ascontiguousarray(X, dtype=np.float32)
         n = len(self.place_)
-        size = max(64, BLOCK // n)
+        size = max(16, BLOCK // n)
         if n_neighbors > n // GROUPS // 4 or not len(query):
             return self._by_scikit_learn(query, n_neighbors)
         ask = [delayed(self._search)(query[b], n_neighbors) for b in gen_batches(len(query), size)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
@@ -463,15 +464,22 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         return near.fit(space, place, self._group, rng, others)
 
     def _must_find_all(self):
-        """Refuse a search that misses training records: who have seen them would answer them."""
+        """Refuse a search that misses training records: models that have seen them would answer."""
         n = self._near.n_missed_
+        missed = f"{n} of {len(self._first)} training records"
         if n and self.neighbors is not None:
             raise ValueError(
-                f"neighbors={self.neighbors!r} does not find {n} of {len(self._first)} training "
-                "records at their own places, where models that have seen them would answer: give "
-                "an index that searches more thoroughly, or neighbors=None, which is exact."
+                f"neighbors={self.neighbors!r} does not find {missed} at their own places, where "
+                "models that have seen them would answer: give an index that searches more "
+                "thoroughly, or neighbors=None, which is exact."
             )
-        assert not n, n
+        if n:
+            warnings.warn(
+                f"duplicate_radius={self.duplicate_radius!r} keeps apart records that are too near "
+                f"to each other for a search: models that have seen them may answer {missed}. Give "
+                f"a larger one than {self.duplicate_radius_:.3g}.",
+                stacklevel=3,
+            )
 
     def _mixed(self, said, near, found, bandwidth):
         """Return what is shown of what all models said, where a search found these neighbors."""
