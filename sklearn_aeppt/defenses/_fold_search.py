@@ -59,7 +59,7 @@ def search_nearest(search, place, k, n_jobs):
 
 
 class ProductSearch(BaseEstimator):
-    """The nearest places, as `sklearn.neighbors.NearestNeighbors` finds them, in half the time.
+    """The nearest places, as `sklearn.neighbors.NearestNeighbors` finds them, in less time.
 
     A product of matrices in float32 says of all places p how far they are from a query q, up to a
     rounding error that has a bound: for m terms with the sum of their absolute values S it is at

@@ -100,7 +100,7 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         is given: no further out than the training records reach, and scaled by a power of how much
         a feature moves the models' answers: with a `bandwidth` given, the square for numbers, and
         all alike for bits. None is an exact search: scikit-learn's `NearestNeighbors`, or one as
-        exact and twice as fast among many records of many features. `GraphNeighbors` is an
+        exact that is faster among many records of many features. `GraphNeighbors` is an
         approximate one, for millions of records: training records whose own place it misses are
         found in `fit` and searched exactly beside it, and where it misses more than one of a
         hundred, it is refused. What it cannot promise: that all near-duplicates are found, and
