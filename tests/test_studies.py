@@ -157,6 +157,26 @@ def test_combinations_of_other_libraries(tmp_path):
         assert row["equalized"] == row["AEPPT"] == row["protect, command line"] == "labels kept"
 
 
+def test_the_cost_of_folds_is_measured(tmp_path):
+    tables = run_study("folds_cost", scale="smoke", out=tmp_path)["tables"]
+    (row,) = tables["queries"]
+    assert row["models"] == 30 and row["file, MB"] > row["search, MB"] > row["training table, MB"]
+    for row in tables["timing"]:
+        for name in ("answer", "search"):
+            low, high = row[f"{name}, interval"]
+            assert low <= row[f"{name}, AUC"] <= high
+    fits = run_study("folds_jobs", scale="smoke", out=tmp_path)["tables"]
+    assert sorted(fit["n_jobs"] for fit in fits["fit"]) == [1, 2]
+    assert fits["fit, 2 jobs"][0]["times as fast"] > 0
+
+
+def test_the_approximate_search_is_compared_with_the_exact_one(tmp_path):
+    pytest.importorskip("faiss")
+    rows = run_study("folds_index", scale="smoke", out=tmp_path)["tables"]["searches"]
+    assert [row["data"] for row in rows] == ["table", "noise", "bits"]
+    assert all(row["recall, nearest"] > 0.9 and row["missed"] <= 20 for row in rows)
+
+
 def test_a_study_says_what_it_does_not_take(tmp_path):
     with pytest.raises(ValueError, match="'speed' takes no dataset"):
         run_study("speed", scale="smoke", out=tmp_path, dataset="cifar100")

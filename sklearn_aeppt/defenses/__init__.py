@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
     from sklearn_aeppt.defenses._base import OutputDefense as OutputDefense
     from sklearn_aeppt.defenses._dropout import DropoutClassifier as DropoutClassifier
     from sklearn_aeppt.defenses._equalized import EqualizedClassifier as EqualizedClassifier
+    from sklearn_aeppt.defenses._fold_index import GraphNeighbors as GraphNeighbors
     from sklearn_aeppt.defenses._memguard import MemGuardClassifier as MemGuardClassifier
     from sklearn_aeppt.defenses._out_of_fold import OutOfFoldClassifier as OutOfFoldClassifier
     from sklearn_aeppt.defenses._rounding import RoundingClassifier as RoundingClassifier
@@ -29,6 +30,7 @@ MODULES = {
     "AdversarialRegularizationClassifier": "_adversarial_regularization",
     "DropoutClassifier": "_dropout",
     "EqualizedClassifier": "_equalized",
+    "GraphNeighbors": "_fold_index",
     "MemGuardClassifier": "_memguard",
     "ModelStackingClassifier": "_stacking",
     "OutOfFoldClassifier": "_out_of_fold",

@@ -6,8 +6,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from sklearn.base import clone
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import _num_samples
+
+from sklearn_aeppt.defenses._fold_search import nearest_others
 
 N_NEAR = 8  # other records that each may be linked to
 #: Shares of the median distance between neighbors, tried from the first, within which two records
@@ -15,7 +16,7 @@ N_NEAR = 8  # other records that each may be linked to
 SHARES = (0.4, 0.3, 0.2, 0.1)
 
 
-def find_near_duplicates(place, radius, largest):
+def find_near_duplicates(place, radius, largest, others=None):
     """Return the group of each different record, and the radius that they were found with.
 
     Parameters
@@ -26,6 +27,8 @@ def find_near_duplicates(place, radius, largest):
         Distance up to which two records are linked; a group is what links connect.
     largest : float
         Records that a group may hold before "auto" takes a smaller radius.
+    others : pair of ndarrays of shape (n, k), default=None
+        Distances and rows of the nearest other records, of `nearest_others`. None looks for them.
 
     Returns
     -------
@@ -35,8 +38,8 @@ def find_near_duplicates(place, radius, largest):
     n = place.shape[0]
     if n == 1 or radius == 0:
         return np.arange(n), 0.0
-    search = NearestNeighbors(n_neighbors=min(N_NEAR, n - 1)).fit(place)
-    distance, other = search.kneighbors()
+    distance, other = others or nearest_others(None, place, N_NEAR, None)
+    distance, other = distance[:, :N_NEAR], other[:, :N_NEAR]
     if radius != "auto":
         return _linked(distance, other, radius), float(radius)
     middle = float(np.median(distance[:, 0]))

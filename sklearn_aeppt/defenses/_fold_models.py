@@ -158,7 +158,7 @@ def last_step(estimator):
 def answers(models, X, n_jobs):
     """Return what every model says of every record, float32 of shape (n_models, n, K)."""
     X = models.prepare(X)
-    said = Parallel(n_jobs=n_jobs, prefer="threads")(
+    said = Parallel(n_jobs=n_jobs, require="sharedmem")(
         delayed(models.ask)(i, X) for i in range(len(models))
     )
     return np.stack([proba.astype(np.float32, copy=False) for proba in said])
@@ -173,7 +173,7 @@ def unseen_answers(models, X, unseen, n_jobs):
         rows = np.flatnonzero(unseen[:, i])
         return rows, models.ask(i, _safe_indexing(X, rows)) if len(rows) else None
 
-    for rows, said in Parallel(n_jobs=n_jobs, prefer="threads")(
+    for rows, said in Parallel(n_jobs=n_jobs, require="sharedmem")(
         delayed(ask_rows)(i) for i in range(len(models))
     ):
         if said is not None:

@@ -15,7 +15,6 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import _safe_indexing
@@ -27,9 +26,7 @@ from sklearn_aeppt._record_numbers import are_numbers, as_numbers, must_be_numbe
 
 N_MOVED = 100  # records on which the use of a column is measured
 MOST_MOVED = 200_000  # records that a model is asked about for that, over all columns
-N_MEASURED = 1000  # records whose near distances give the unit of a space
 DENSE = 2**22  # cells up to which a sparse table is searched as a dense one, which is faster
-TIE = 0.001  # of a near distance: what tells apart records that are equally near
 #: Least use of a column, beside the greatest: records that differ only in what the models were not
 #: seen to use are at different places still.
 LEAST_USE = 0.05
@@ -245,71 +242,3 @@ def unwrapped(model, X):
             X = X if len(model) == 1 else model[:-1].transform(X)
             model = model[-1]
     return model, X
-
-
-class Neighborhood:
-    """Search for the nearest training records.
-
-    Parameters
-    ----------
-    search : estimator with ``kneighbors``, or None
-        None is scikit-learn's exact search.
-    n_neighbors : int
-        How many are found.
-
-    Attributes
-    ----------
-    search_ : estimator with ``kneighbors``
-        Fitted on the places of the training records.
-    nearest_other_ : float ndarray of shape (n,)
-        Distance of each training record to its nearest one of another group.
-    finds_all_ : bool
-        Whether a query for a training record finds one of its own group first.
-    """
-
-    def __init__(self, search, n_neighbors):
-        self.search = search
-        self.n_neighbors = n_neighbors
-
-    def fit(self, space, place, group, rng):
-        """Learn the places of the training records and their distances; return self."""
-        self.space_ = space
-        n = place.shape[0]
-        # equally near records are told apart in the same way in any batch: one is a bit further
-        tie = (TIE * near_distance(place) * rng.permutation(n) / n)[:, None].astype(np.float32)
-        search = NearestNeighbors() if self.search is None else clone(self.search)
-        self.search_ = search.fit(_hstack([place, tie]))
-        k = min(self.n_neighbors + 1, n)
-        distance, index = self._search(place, k)
-        other = group[index] != group[:, None]
-        self.finds_all_ = not other[:, 0].any()
-        first = other.argmax(axis=1)
-        first[~other.any(axis=1)] = k - 1  # all of them copies: further away than the last
-        self.nearest_other_ = distance[np.arange(n), first]
-        return self
-
-    def __call__(self, X):
-        """Return (distances, rows) of the nearest training records, nearest first."""
-        return self._search(
-            self.space_.transform(X), min(self.n_neighbors, len(self.nearest_other_))
-        )
-
-    def _search(self, place, k):
-        query = _hstack([place, np.zeros((place.shape[0], 1), np.float32)])
-        return self.search_.kneighbors(query, n_neighbors=k)
-
-
-def _hstack(parts):
-    if any(sparse.issparse(part) for part in parts):
-        return sparse.hstack([sparse.csr_array(part) for part in parts], format="csr")
-    return np.hstack(parts).astype(np.float32, copy=False)
-
-
-def near_distance(place):
-    """Return the median distance from one of some records to the nearest different one."""
-    rows = np.random.default_rng(0).permutation(place.shape[0])[:N_MEASURED]
-    search = NearestNeighbors(n_neighbors=min(10, place.shape[0])).fit(place)
-    distance = search.kneighbors(place[rows])[0]
-    apart = np.where(distance > 0, distance, np.inf).min(axis=1)
-    apart = apart[np.isfinite(apart)]
-    return float(np.median(apart)) if len(apart) else 1.0

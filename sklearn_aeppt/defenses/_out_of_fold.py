@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
@@ -36,7 +37,7 @@ from sklearn_aeppt._records import RecordRows, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._seeding import seed_alike
 from sklearn_aeppt.defenses._decision import decide_by_argmax
-from sklearn_aeppt.defenses._fold_groups import deal_folds, find_near_duplicates
+from sklearn_aeppt.defenses._fold_groups import N_NEAR, deal_folds, find_near_duplicates
 from sklearn_aeppt.defenses._fold_mix import (
     Calibration,
     mixed,
@@ -51,7 +52,9 @@ from sklearn_aeppt.defenses._fold_models import (
     unseen_answers,
 )
 from sklearn_aeppt.defenses._fold_nearness import choose_nearness, usual
-from sklearn_aeppt.defenses._fold_space import Neighborhood, RecordSpace
+from sklearn_aeppt.defenses._fold_neighborhood import Neighborhood
+from sklearn_aeppt.defenses._fold_search import nearest_others
+from sklearn_aeppt.defenses._fold_space import RecordSpace
 from sklearn_aeppt.defenses._wraps import WrapsClassifier
 
 LARGEST = 0.02  # share of the records that a group of near-duplicates may hold
@@ -96,8 +99,12 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         The search; a clone is fitted on the records as numbers, for a Pipeline what its last step
         is given: no further out than the training records reach, and scaled by a power of how much
         a feature moves the models' answers: with a `bandwidth` given, the square for numbers, and
-        all alike for bits. None is scikit-learn's exact `NearestNeighbors`. An approximate index
-        may miss a record's own place, and with it the protection.
+        all alike for bits. None is an exact search: scikit-learn's `NearestNeighbors`, or one as
+        exact that is faster among many records of many features. `GraphNeighbors` is an
+        approximate one, for millions of records: training records whose own place it misses are
+        found in `fit` and searched exactly beside it, and where it misses more than one of a
+        hundred, it is refused. What it cannot promise: that all near-duplicates are found, and
+        that a record altered by somebody finds the one that it was made from.
     n_neighbors : int >= 1, default=8
         Number of nearest records that are mixed at most.
     bandwidth : float in [0, 1) or "auto", default="auto"
@@ -115,7 +122,8 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
         confidences whose largest one changes places with that of the label where it is another.
         What labels alone tell an attacker is not hidden then.
     n_jobs : int or None, default=None
-        Models trained, or asked, at once, as joblib counts them.
+        Models trained, or asked, at once, as joblib counts them, and threads of the exact search;
+        None leaves its threads to the libraries that it uses. A search that was given has its own.
     memory : str, joblib.Memory or None, default=None
         Cache of the models that were trained, by their records, parameters and seeds.
     random_state : int, RandomState instance or None, default=None
@@ -135,7 +143,8 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
     fold_ : int ndarray of shape (n_partitions, n)
         Fold of each training record in each partition; not with ``cv="oob"``.
     neighbors_ : estimator with ``kneighbors``
-        The fitted search; it holds the training records as scaled numbers.
+        The fitted search; it holds the training records as scaled numbers, and one number more
+        that tells equally near ones apart.
     duplicate_radius_ : float
         The radius that was used.
     n_groups_ : int
@@ -153,6 +162,7 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
     See Also
     --------
     EqualizedClassifier : Keeps all labels, and hides what confidences add to them.
+    sklearn_aeppt.defenses.GraphNeighbors : An approximate search, for many records.
     AEPPTClassifier : The paper's perturbation.
     sklearn.model_selection.cross_val_predict : The same answers to the training records alone.
 
@@ -262,7 +272,8 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             If a parameter is out of its range, if a part of `estimator` would stay fitted in every
             fold, if `y` is missing, invalid or holds one class only, if lengths differ, if there
             are fewer groups of near-duplicates than folds, if a splitter does not test every record
-            once, if the records are no numbers and no pipeline makes them so, if ``cv="oob"`` is
+            once, if the records are no numbers and no pipeline makes them so, if `neighbors` misses
+            too many of them at their own places, if ``cv="oob"`` is
             given an estimator without bootstrap samples or other records than it was trained on, or
             if parameters are given for the training of a fitted estimator that is used as it is.
         """
@@ -291,7 +302,14 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             largest: float = models.largest_group
         else:
             largest = max(2, LARGEST * len(first))
-        group, self.duplicate_radius_ = find_near_duplicates(place, self.duplicate_radius, largest)
+        others = None
+        if self.duplicate_radius != 0 and len(first) > 1:
+            k = max(N_NEAR, self.n_neighbors + 1)
+            others = nearest_others(self.neighbors, place, k, self.n_jobs)
+        group, self.duplicate_radius_ = find_near_duplicates(
+            place, self.duplicate_radius, largest, others
+        )
+        del place  # as large as X
         self.n_groups_ = int(group.max()) + 1
         if self.cv == "oob":
             unseen = models.unseen_of(group[record])
@@ -308,10 +326,11 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             power, width = choose_nearness(self, space, X, y, group[record], fit_params, rng)
         else:
             power, width = usual(space)[0], self.bandwidth
-        self._near = self._near_with(power, X, rng)
-        while not self._near.finds_all_ and power > 0:  # places too close: less apart by use
+        self._near = self._near_with(power, X, rng, others)
+        while self._near.n_missed_ and power > 0:  # places too close: less apart by use
             power = power - 1 if power > 1 else 0
-            self._near = self._near_with(power, X, rng)
+            self._near = self._near_with(power, X, rng, others)
+        self._must_find_all()
         self.neighbors_ = self._near.search_
         self.bandwidth_ = float(width)
         return self
@@ -433,12 +452,34 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             proba = decide_by_argmax(proba, label)
         return proba
 
-    def _near_with(self, power, X, rng):
-        """Return the search among training records, columns scaled by a power of their use."""
-        near = Neighborhood(self.neighbors, self.n_neighbors + 1)
+    def _near_with(self, power, X, rng, others=None):
+        """Return the search among training records, columns scaled by a power of their use.
+
+        `others` are the nearest other records as long as all columns count alike.
+        """
+        near = Neighborhood(self.neighbors, self.n_neighbors + 1, self.n_jobs)
         space = self._space.at(power)
         place = space.transform(_safe_indexing(X, self._first))
-        return near.fit(space, place, self._group, rng)
+        others = others if power == 0 or self._space.use_ is None else None
+        return near.fit(space, place, self._group, rng, others)
+
+    def _must_find_all(self):
+        """Refuse a search that misses training records: models that have seen them would answer."""
+        n = self._near.n_missed_
+        missed = f"{n} of {len(self._first)} training records"
+        if n and self.neighbors is not None:
+            raise ValueError(
+                f"neighbors={self.neighbors!r} does not find {missed} at their own places, where "
+                "models that have seen them would answer: give an index that searches more "
+                "thoroughly, or neighbors=None, which is exact."
+            )
+        if n:
+            warnings.warn(
+                f"duplicate_radius={self.duplicate_radius!r} keeps apart records that are too near "
+                f"to each other for a search: models that have seen them may answer {missed}. Give "
+                f"a larger one than {self.duplicate_radius_:.3g}.",
+                stacklevel=3,
+            )
 
     def _mixed(self, said, near, found, bandwidth):
         """Return what is shown of what all models said, where a search found these neighbors."""
