@@ -16,6 +16,7 @@ STUDIES = {
     "dp": "defended outputs compared with models trained with differential privacy (Opacus)",
     "equalized": "the equalized defense compared with the others: what each leaves and costs",
     "folds_cost": "the out-of-fold defense: time of training and queries, memory, timing",
+    "folds_tradeoff": "the out-of-fold defense by folds and repeats: leak, accuracy, kept labels",
     "frontier": "the L1 of every defense against the least that any defense needs",
     "gate": "how often --fail-above fails a model that leaks nothing, and one that leaks",
     "hardening": "load tests: many rows and classes, threads, processes, forks, hours of calls",
