@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -105,6 +106,7 @@ def records(name, seed, data, n):
             "logistic regression": LogisticRegression(max_iter=1000),
             "regularized network": overfit_network(seed).set_params(alpha=10.0),
         }[name]
+        model = clone(model)  # results are remembered by what these were before they were fitted
         if "random_state" in model.get_params():
             model.set_params(random_state=seed)
     rows = rng.permutation(len(X))[: 3 * n]
