@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_aeppt import OutOfFoldClassifier
+from sklearn_aeppt import EqualizedClassifier, OutOfFoldClassifier
 from sklearn_aeppt.attacks import BitFlips, VariantsAttack, query
 from sklearn_aeppt.defenses._fold_groups import find_near_duplicates
 from sklearn_aeppt.defenses._fold_mix import Calibration, neighbor_weights
@@ -325,6 +325,30 @@ def test_kept_labels(noisy):
     np.testing.assert_array_equal(
         np.sort(kept.predict_proba(X)[~moved]), np.sort(plain.predict_proba(X)[~moved])
     )
+
+
+def test_kept_labels_inside_the_equalized_defense(noisy):
+    X, y, new, y_new = noisy
+    forest = RandomForestClassifier(20, random_state=0).fit(X, y)
+    kept = OutOfFoldClassifier(forest, n_repeats=3, labels="kept", bandwidth=0.0, random_state=0)
+    kept.fit(X, y)
+    equalized = EqualizedClassifier(kept, key=bytes(16), n_label_groups=1, random_state=0)
+    equalized.fit(X, new, y_mem=y, y_non=y_new)
+    assert equalized.estimator_ is kept
+    label = [forest.predict(records) for records in (X, new)]
+    for records, own in zip((X, new), label):
+        np.testing.assert_array_equal(equalized.predict(records), own)
+    right = [own == truth for own, truth in zip(label, (y, y_new))]
+
+    def told_apart(defended):
+        """Return how far the largest confidence tells members from others, both labeled right."""
+        top = [defended.predict_proba(records).max(axis=1) for records in (X, new)]
+        top = [one[rows] for one, rows in zip(top, right)]
+        is_member = np.repeat([True, False], [len(one) for one in top])
+        return abs(roc_auc_score(is_member, np.concatenate(top)) - 0.5)
+
+    assert told_apart(forest) > 0.4
+    assert max(told_apart(kept), told_apart(equalized)) < 0.06  # labels are all that is left
 
 
 def test_grid_search_and_search_estimator(noisy):

@@ -107,6 +107,29 @@ def test_every_score_comes_from_one_matrix(tmp_path):
         run_study("scores", out=tmp_path, dataset="none")
 
 
+def test_folds_are_compared_and_labels_kept(tmp_path):
+    tables = run_study("folds_tradeoff", scale="smoke", out=tmp_path)["tables"]
+    folds, labels, calibration, widths = (
+        {row["data"].removeprefix("forest: "): row for row in tables[f"runs, {title}"]}
+        for title in ("folds", "labels", "calibration", "width")
+    )
+    assert list(folds) == [
+        "undefended", "cv=3, n_repeats=1", "cv=3, n_repeats=10", "cv=2, n_repeats=1"
+    ]  # fmt: skip
+    default = folds["cv=3, n_repeats=10"]
+    assert folds["undefended"]["strongest"] > 0.9 > 0.7 > default["strongest"]
+    assert default["log loss"] < folds["cv=3, n_repeats=1"]["log loss"]
+    for title in ("undefended", "equalized", "labels kept", "labels kept, equalized"):
+        assert labels[title]["labels kept, members"] == 1
+        assert labels[title]["labels kept, new records"] == 1
+    assert default["labels kept, members"] < 0.9
+    assert labels["labels kept"]["strongest"] > default["strongest"] + 0.1
+    bare = calibration["not calibrated"]
+    assert bare["accuracy on new records"] == default["accuracy on new records"]
+    assert bare["log loss"] != default["log loss"]
+    assert len({row["log loss"] for row in widths.values()}) == 4  # the default's is one of them
+
+
 @pytest.mark.parametrize("name", ["equalized", "frontier", "records", "rounds"])
 def test_comparisons_of_defenses_run(name, tmp_path):
     if name == "frontier":

@@ -19,6 +19,7 @@ STUDIES = {
     "folds_cost": "the out-of-fold defense: time and memory of queries, and what their time tells",
     "folds_index": "the out-of-fold defense: the approximate search compared with the exact one",
     "folds_jobs": "the out-of-fold defense: training by two jobs compared with one",
+    "folds_tradeoff": "the out-of-fold defense by folds and repeats: leak, accuracy, kept labels",
     "frontier": "the L1 of every defense against the least that any defense needs",
     "gate": "how often --fail-above fails a model that leaks nothing, and one that leaks",
     "hardening": "load tests: many rows and classes, threads, processes, forks, hours of calls",

@@ -28,6 +28,25 @@ def made_up(rng, n):
     return X, np.where(rng.random(n) < 0.3, rng.integers(10, size=n), y)
 
 
+def short_texts(rng, n_each, n_classes=150, n_words=600, n_own=12):
+    """Return short texts as bits, a word a column, and their classes, one after the other.
+
+    A text has about eight words, half of them of its class's twelve own ones; few words are
+    frequent, as in a language.
+    """
+    frequency = 1 / np.arange(1, n_words + 1) ** 1.2
+    of_class = 1 / np.arange(1, n_own + 1) ** 0.7
+    own = [20 + rng.permutation(n_words - 20)[:n_own] for _ in range(n_classes)]
+    y = np.tile(np.arange(n_classes), n_each)
+    X = np.zeros((len(y), n_words), dtype=np.float32)
+    for text, c in zip(X, y):
+        k = min(n_own, 1 + rng.poisson(2.8))
+        text[rng.choice(own[c], k, replace=False, p=of_class / of_class.sum())] = 1
+        k = rng.poisson(4)
+        text[rng.choice(n_words, k, replace=False, p=frequency / frequency.sum())] = 1
+    return X, y
+
+
 def tables(folder):
     """Return name -> (X, y) of the bit tables in a folder.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -12,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from tqdm.auto import tqdm
 
-from examples.studies._data import images, key_from, overfit_network, tables
+from examples.studies._data import images, key_from, overfit_network, short_texts, tables
 from examples.studies.defenses import usefulness
 from examples.studies.equalized import _ConstantClassifier
 from sklearn_aeppt import AEPPTClassifier, EqualizedClassifier, OutOfFoldClassifier
@@ -27,7 +28,8 @@ from sklearn_aeppt.paper._targets import ALEXNET
 
 N = 1500  # members, others that defenses learn from, and new records, each
 N_IMAGES = 3000  # for the convolutional network, which a tenth of these would teach nothing
-BITS = ("location30", "walmart37", "make_purchase", "made-up bits")
+N_EACH = 20  # texts of each of 150 classes among members, others and new records
+BITS = ("location30", "walmart37", "make_purchase", "short texts")
 #: Name -> what trains on the table "five classes" of twenty features, five of them noise.
 ON_TABLES = {
     "forest": RandomForestClassifier(200),
@@ -82,6 +84,8 @@ def defense_of(name, model, seed):
 def records(name, seed, data, n):
     """Return (unfitted model, X, y) of 3 n records at most."""
     rng = np.random.default_rng(seed)
+    if name == "short texts":
+        return overfit_network(seed), *short_texts(rng, 3 * N_EACH)
     if name == "make_purchase":
         X, y = make_purchase(3 * n, random_state=seed)
         model = overfit_network(seed)
@@ -102,6 +106,7 @@ def records(name, seed, data, n):
             "logistic regression": LogisticRegression(max_iter=1000),
             "regularized network": overfit_network(seed).set_params(alpha=10.0),
         }[name]
+        model = clone(model)  # results are remembered by what these were before they were fitted
         if "random_state" in model.get_params():
             model.set_params(random_state=seed)
     rows = rng.permutation(len(X))[: 3 * n]
@@ -130,24 +135,45 @@ def play(name, seed, data, smoke):
     n = len(X) // 3
     sides = [(X[:n], y[:n]), (X[n : 2 * n], y[n : 2 * n])]
     targets = shown_by(name, model, sides, seed)
-    kept = np.isin(y, model.classes_)
-    scored = np.flatnonzero(kept & ((np.arange(len(X)) < n) | (np.arange(len(X)) >= 2 * n)))
-    asked, is_member = X[scored], scored < n
-    label = np.searchsorted(model.classes_, y[scored]).astype(np.int64)
+    asked, label, is_member = scored(model, X, y, n)
     kinds = variations(name, model, X[:n], seed)
-    answers = {title: {} for title in targets}
-    rng = np.random.RandomState(seed)
-    own = {title: target.predict_proba(asked) for title, target in targets.items()}
-    for kind, varies in kinds.items():
-        varied = [vary(asked, rng).astype(np.float32) for vary in varies]
-        for title, target in targets.items():
-            said = [own[title], *(target.predict_proba(one) for one in varied)]
-            answers[title][kind] = np.stack(said, axis=1).astype(np.float32)
+
+    def tell(X):
+        return {title: target.predict_proba(X) for title, target in targets.items()}
+
     rows = []
-    for title in targets:
+    for title, (own, answers) in told(tell, asked, kinds, seed).items():
         rows.append({"data": f"{name}: {title}", "seed": seed})
-        rows[-1] |= judged(own[title], answers[title], label, is_member, seed)
+        rows[-1] |= judged(own, answers, label, is_member, seed)
     return rows
+
+
+def scored(model, X, y, n):
+    """Return records, indices of labels and membership of the first and of the last n records.
+
+    Less the records of classes that the model does not know.
+    """
+    rows = np.flatnonzero(np.isin(y, model.classes_))
+    rows = rows[(rows < n) | (rows >= len(X) - n)]
+    return X[rows], np.searchsorted(model.classes_, y[rows]).astype(np.int64), rows < n
+
+
+def told(tell, asked, kinds, seed):
+    """Return title -> (answers to the records, kind -> those to the records and their variants).
+
+    `tell` returns title -> answers to some records.
+    """
+    rng = np.random.RandomState(seed)
+    own = tell(asked)
+    found = {title: (proba, {}) for title, proba in own.items()}
+    for kind, varies in kinds.items():
+        said = {title: [proba.astype(np.float32)] for title, proba in own.items()}
+        for vary in varies:
+            for title, proba in tell(vary(asked, rng).astype(np.float32)).items():
+                said[title].append(proba.astype(np.float32))
+        for title, repeats in said.items():
+            found[title][1][kind] = np.stack(repeats, axis=1)
+    return found
 
 
 def judged(own, answers, label, is_member, seed):

@@ -100,7 +100,7 @@ class EqualizedClassifier(OutputDefense):
         and with ``constraint="total_variation"`` none is narrower than 0.01 or, in log-odds, 0.5.
     n_label_groups : int >= 1 or "auto", default="auto"
         Groups of labels; "auto" gives each at least 500 members and 500 non-members, at most 10,
-        and cuts those in two whose labels behave so differently that attackers who mind the label
+        and cuts those in two whose labels behave so differently that attackers who use the label
         would gain two points of accuracy.
     alpha : float in (0, 1], default=0.001
         A group of labels is left as it is only if the data exclude, at this level, that the
@@ -302,7 +302,7 @@ class EqualizedClassifier(OutputDefense):
             if not isinstance(self.n_label_groups, str):
                 warnings.warn(
                     f"n_label_groups={self.n_label_groups} puts labels that behave differently "
-                    "into one group: attackers who mind the label gain about "
+                    "into one group: attackers who use the label gain about "
                     f"{sum(excess.values()):.1%} in accuracy. Raise it, use 'auto', or set "
                     "pairwise_delta=0.",
                     UserWarning,

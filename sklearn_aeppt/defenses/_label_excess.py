@@ -9,7 +9,7 @@ import numpy as np
 
 from sklearn_aeppt.defenses._bins import find_bins
 
-#: Accuracy beyond that of labels which attackers who mind the label may gain: two points.
+#: Accuracy beyond that of labels which attackers who use the label may gain: two points.
 MOST = 0.02
 FEWEST = 50  # right records on each side of a group, with which a map can be learned
 N_PERMUTED, CLEAR = 20, 4.0  # random memberships, and standard deviations above them
@@ -18,7 +18,7 @@ N_PERMUTED, CLEAR = 20, 4.0  # random memberships, and standard deviations above
 def label_excess(
     sides: Sequence[Any], edges: np.ndarray, transport: np.ndarray, sizes: Sequence[int]
 ) -> float:
-    """Return what attackers who mind the label gain beyond labels from one group's outputs.
+    """Return what attackers who use the label gain beyond labels from one group's outputs.
 
     A map makes the histograms of a whole group equal. Where labels behave differently, those of
     one label need not be: of classes whose members all get one confidence, each another one, a
