@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController  # a dependency of scikit-learn
 
 LARGE = 2**22  # cells of a table above which products in float32 are the faster search
 NARROW = 16  # columns, up to which a tree is
