@@ -15,8 +15,8 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._containers import as_array
-from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt._number_table import read_numbers
+from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
 from sklearn_aeppt.attacks._query import View, check_membership, read_records
 from sklearn_aeppt.attacks._shadow_models import label_and_rest
