@@ -64,11 +64,23 @@ def as_kind_of(X, native):
         What `as_native` made of such a table, with other values.
     """
     if hasattr(X, "new_tensor"):
-        return X.new_tensor(native, dtype=X.dtype)
+        keep = X.is_floating_point() or native.dtype.kind not in "f"  # no fraction is cut off
+        return X.new_tensor(native, dtype=X.dtype if keep else None)
     if isinstance(X, (list, tuple)):
-        return type(X)(native.tolist())
+        return type(X)(_as_row(*pair) for pair in zip(X, native.tolist()))
+    if sparse.issparse(X):
+        return type(X)(native)
     if hasattr(X, "to_pandas") and not hasattr(X, "iloc"):
         if hasattr(X, "from_pandas"):  # pyarrow
             return type(X).from_pandas(native, preserve_index=False)
-        return type(X)({name: native[name].to_numpy() for name in native})  # polars
+        numbers = native.infer_objects()  # polars: what holds no numbers stays as it came
+        numbers = {name: v.to_numpy() for name, v in numbers.items() if v.dtype.kind in "biuf"}
+        return X.with_columns(type(X)(numbers).get_columns())
     return native
+
+
+def _as_row(row, values):
+    """Return the values of a row as a row of the kind that came: a dict, a tuple or a list."""
+    if isinstance(row, dict):
+        return dict(zip(row, values))
+    return tuple(values) if isinstance(row, tuple) else values

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_aeppt._missing import is_missing
 from sklearn_aeppt._text import as_text
 
 
@@ -37,19 +38,21 @@ def join_labels(first, second):
 def find_groups(labels):
     """Return (distinct labels in order, index of each label), as ``np.unique`` does.
 
-    Labels without a common order (None beside text) are ordered by kind and text; missing ones
-    (None, NaN) come last, each kind of them one group. Lone surrogates stand as their escape, so
-    that frames and files can hold the labels.
+    Labels without a common order (text beside numbers) are ordered by kind and text. All that is
+    missing (None, NaN of any type, NaT, NA) is one group, None, which comes last. Lone surrogates
+    stand as their escape, so that frames and files can hold the labels.
     """
+    if labels.dtype.kind in "fcmM" and any(map(is_missing, labels)):
+        labels = labels.astype(object)
     if labels.dtype != object:
         found, place = np.unique(labels, return_inverse=True)
         return as_written(found), place
     number: dict[Any, int] = {}
-    keys = ["nan" if _is_nan(label) else ("", label) for label in labels]
+    keys = [None if is_missing(label) else label for label in labels]
     place = np.array([number.setdefault(key, len(number)) for key in keys], dtype=np.int64)
-    distinct = [np.nan if key == "nan" else key[1] for key in number]
+    distinct = list(number)
     try:
-        order = sorted(range(len(distinct)), key=lambda i: (_is_missing(distinct[i]), distinct[i]))
+        order = sorted(range(len(distinct)), key=lambda i: (distinct[i] is None, distinct[i]))
     except TypeError:
         order = sorted(range(len(distinct)), key=lambda i: _by_text(distinct[i]))
     rank = np.argsort(order)
@@ -64,15 +67,7 @@ def as_written(labels):
 
 
 def _by_text(label):
-    return _is_missing(label), type(label).__name__, as_text(label)
-
-
-def _is_nan(label):
-    return isinstance(label, float) and label != label
-
-
-def _is_missing(label):  # pandas need not be there to name its missing values
-    return label is None or _is_nan(label) or type(label).__name__ in ("NAType", "NaTType")
+    return label is None, type(label).__name__, as_text(label)
 
 
 def _objects(values):

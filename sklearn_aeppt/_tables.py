@@ -82,12 +82,13 @@ def _read_frame(path, separator, target):
             f"{path} has no column {target!r}: it has {some(table.columns)}. "
             "Name the column of the class labels with --target."
         )
-    y = table[target]
-    if y.dtype.kind not in "biuf" and separator is not None:
-        # "NA" is a label; only an empty cell is none
-        y = read_text(path, separator, usecols=[target], keep_default_na=False, na_values=[""])
-        y = y[target]
-    return table.drop(columns=target), y.to_numpy()
+    words = [i for i, kind in enumerate(table.dtypes) if kind.kind not in "biuf"]
+    if words and separator is not None:
+        # among words, "NA" is one, such as a country; only an empty cell is missing
+        as_words = read_text(path, separator, keep_default_na=False, na_values=[""])
+        for i in words:
+            table.isetitem(i, as_words.iloc[:, i])
+    return table.drop(columns=target), table[target].to_numpy()
 
 
 def read_text(path, separator=",", **options):

@@ -11,6 +11,8 @@ from extras import needs_torch
 from fakes import AnswerKeyedEqualizedClassifier
 from scipy import sparse
 from scipy.stats import norm
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -26,6 +28,7 @@ from sklearn_aeppt.attacks import (
     BitFlips,
     FlipAttack,
     GapAttack,
+    GaussianNoise,
     GradientBoostingAttack,
     LabelOnlyAttack,
     LiRAAttack,
@@ -134,10 +137,10 @@ def test_records_are_varied_as_far_as_the_target_takes_it():
     mixed = bits.assign(c=rng.normal(size=80), name="x")
     for X, rungs in (
         (bits, 6), (bits.to_numpy(), 6), (bits.astype(bool), 6), (sparse.csr_array(bits), 6),
-        (mixed, 4), (mixed[["c"]].to_numpy(), 4), (rng.random((4, 2, 2)), 4),
+        (mixed, 4), (mixed[["c"]].to_numpy(), 4), (rng.random((4, 2, 2)), 4), (mixed.to_numpy(), 4),
     ):  # fmt: skip
         assert len(ladder(X)) == rungs
-    for X in (["a", "b"], mixed[["name"]], mixed.to_numpy(), np.array(["a", "b"])):
+    for X in (["a", "b"], mixed[["name"]], mixed[["name"]].to_numpy(), np.array(["a", "b"])):
         assert ladder(X) is None
     y = rng.integers(2, size=80)
     coded = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(bits, y)
@@ -145,6 +148,27 @@ def test_records_are_varied_as_far_as_the_target_takes_it():
         steps = accepted(coded, bits, ladder(bits))
     assert steps == [BitFlips(n_flips=1), BitFlips(n_flips=2)]
     assert accepted(LogisticRegression().fit(bits, y), bits, ladder(bits)) == list(ladder(bits))
+    # codes that one-hot encoding knows stay as they are, whatever type they have
+    steps = make_column_transformer((OneHotEncoder(), ["a", "b"]), remainder="passthrough")
+    for X in (mixed.drop(columns="name"), mixed.drop(columns="name").astype(float)):
+        coded = make_pipeline(clone(steps), LogisticRegression()).fit(X, y)
+        taken = accepted(coded, X, ladder(X))
+        assert len(taken) == 4
+        moved = taken[-1](X, np.random.RandomState(0))
+        assert (moved[["a", "b"]] == X[["a", "b"]]).all(axis=None) and (moved["c"] != X["c"]).all()
+
+
+def test_variants_that_change_nothing_are_refused():
+    X = np.random.default_rng(0).random((80, 2))
+    far, y = (X + 1e6).astype(np.float32), (X[:, 0] > 0.5).astype(int)
+    with pytest.warns(UserWarning, match="it changes no record"):
+        steps = accepted(LogisticRegression().fit(X, y), far, ladder(far))
+    assert [step.scale for step in steps] == [1e-2]
+    with pytest.raises(ValueError, match="DataFrame without any number to vary"):
+        GaussianNoise(0.1)(pd.DataFrame({"name": ["a", "b"]}), np.random.RandomState(0))
+    with pytest.raises(ValueError, match="2 columns with numbers of 3: flip the bits"):
+        frame = pd.DataFrame({"a": [0, 1], "b": [True, False], "name": "x"})
+        BitFlips(0.5)(frame, np.random.RandomState(0))
 
 
 def test_answers_made_elsewhere_have_no_variants(sides):

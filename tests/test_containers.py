@@ -17,7 +17,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_aeppt.attacks import GapAttack, LiRAAttack, ThresholdAttack
+from sklearn_aeppt.attacks import (
+    GapAttack,
+    LabelOnlyAttack,
+    LiRAAttack,
+    ThresholdAttack,
+    VariantsAttack,
+)
 from sklearn_aeppt.audit import audit
 
 pd = pytest.importorskip("pandas")
@@ -228,6 +234,9 @@ def test_hard_the_container_changes_nothing(table, data):
     attacks = {"gap": GapAttack(), "threshold": ThresholdAttack()}
     if data.draw(st.integers(0, 9)) == 9:
         attacks["lira"] = LiRAAttack(n_shadow_models=4)
+    if data.draw(st.booleans()):
+        attacks["variants"] = VariantsAttack(7, max_iter=3, random_state=0)
+        attacks["labels of variants"] = LabelOnlyAttack(n_queries=3)
     model = new_model().fit(rows(sides[0]), y[:n_mem])
     y = [np.where(np.isin(y, model.classes_), y, model.classes_[0])[part] for part in parts]
     expected = [model.predict_proba(rows(side)) for side in sides]

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from dataclasses import replace
+from decimal import Decimal
 from html import unescape
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from sklearn_aeppt import EqualizedClassifier
+from sklearn_aeppt import EqualizedClassifier, PrecomputedClassifier
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt._groups import as_labels, find_groups
 from sklearn_aeppt._text import as_text, distinct_names, picture_name, shown_name, to_json
@@ -197,8 +198,11 @@ def test_groups_of_any_labels():
     order = [at[key(label)] for label in report["class"]]
     assert sorted(order) == list(range(len(names)))
     np.testing.assert_array_equal(report["accuracy"], plain["accuracy"][order])
-    found, place = find_groups(np.array([np.nan, float("nan"), None, "a"], dtype=object))
-    assert place.tolist()[0] == place.tolist()[1] and len(found) == 3  # NaN is one group
+    lacking = [np.nan, None, np.float32("nan"), pd.NA, pd.NaT, Decimal("NaN"), Decimal("sNaN")]
+    found, place = find_groups(np.array([*lacking, "a", "missing"], dtype=object))
+    assert found.tolist() == ["a", "missing", None] and place.tolist() == [2] * 7 + [0, 1]
+    found, place = find_groups(np.array([1.5, np.nan]))
+    assert found.tolist() == [1.5, None] and place.tolist() == [0, 1]
 
 
 def test_labels_keep_their_order_and_kind():
@@ -273,3 +277,13 @@ def test_terminal_that_lacks_a_character(tmp_path, monkeypatch):
     assert main(["audit", *map(str, given)]) == 0
     shown.flush()
     assert rb"\u6a21\u578b_$.skops: " in shown.buffer.getvalue()
+
+
+def test_numbered_columns_are_in_order_of_the_classes():
+    shown = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]])
+    model = PrecomputedClassifier([2, 1, 0])
+    assert model.predict(pd.DataFrame(shown)).tolist() == model.predict(shown).tolist() == [2, 0]
+    assert model.predict(pd.DataFrame(shown, columns=[2, 1, 0])).tolist() == [2, 0]
+    assert model.predict(pd.DataFrame(shown, columns=list("012"))).tolist() == [0, 2]
+    with pytest.raises(ValueError, match="may be the classes, or count the columns"):
+        model.predict(pd.DataFrame(shown, columns=pd.Index([0, 1, 2])))

@@ -223,6 +223,14 @@ def test_a_missing_label_is_one_line(run):
         assert status == 2 and "no class label in 1 record(s)" in error and "number 3" in error
 
 
+def test_na_among_words_is_a_word(tmp_path):
+    file = tmp_path / "records.csv"
+    file.write_text("x,country,label\nNA,NA,NA\n1.5,DE,b\n2,,b\n")
+    X, y = load_records(file, "label")
+    assert X["country"].tolist()[:2] == ["NA", "DE"] and X["country"].isna().tolist()[2]
+    assert np.isnan(X["x"][0]) and X["x"].dtype == float and y.tolist() == ["NA", "b", "b"]
+
+
 def test_na_is_a_label(run):
     table = RECORDS.replace({"label": {"a": "NA", "b": "null", "c": "EU"}})
     model = RandomForestClassifier(5, random_state=0).fit(X[A], table["label"][A])

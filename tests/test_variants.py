@@ -1,5 +1,7 @@
 """Variants of records, several deployments, and the attacks that look for an oracle in them."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,6 +35,7 @@ from sklearn_aeppt.attacks import (
 from sklearn_aeppt.attacks._augment import distinct_columns
 from sklearn_aeppt.attacks._collision import recurrence
 from sklearn_aeppt.attacks._variants import variant_features
+from sklearn_aeppt.audit._views import ladder, one_step
 from sklearn_aeppt.metrics import membership_advantage
 
 KEY = b"a key of the tests, known to all"
@@ -67,7 +70,7 @@ def test_relative_noise_is_in_units_of_each_feature(table):
     assert (moved > 0).all()  # the constant one too: a model may ignore it
 
 
-def test_noise_moves_numbers_of_frames_and_sparse_matrices_only(table):
+def test_noise_moves_all_numbers_of_frames_and_nothing_else(table):
     X, _ = table
     noise = GaussianNoise(1e-3, relative=True)
     frame = pd.DataFrame(X[:, :2], columns=["a", "b"]).astype({"b": "float32"})
@@ -77,16 +80,75 @@ def test_noise_moves_numbers_of_frames_and_sparse_matrices_only(table):
     before, moved = frame.copy(), noise(frame, rng(0))
     pd.testing.assert_frame_equal(frame, before)
     assert list(moved.columns) == list(frame.columns) and moved["b"].dtype == np.float32
-    assert (moved[["code", "name"]] == frame[["code", "name"]]).all(axis=None)
+    assert (moved["name"] == frame["name"]).all() and (moved["code"] != frame["code"]).all()
     assert list(np.flatnonzero(moved["a"].isna())) == [3]
     assert (moved.loc[5:, ["a", "b", "c"]] != frame.loc[5:, ["a", "b", "c"]]).all(axis=None)
-    integers = noise(frame[["code", "name"]], rng(0))  # no floating-point column
-    assert (integers["code"] != frame["code"]).all() and (integers["name"] == "x").all()
-    packed = sparse.csr_array(np.where(X > 0.5, X, 0))
-    varied = noise(packed, rng(0))
-    np.testing.assert_array_equal(varied.indices, packed.indices)
-    assert (varied.data != packed.data).all() and abs(varied - packed).max() < 1
-    assert noise(sparse.csr_matrix(packed.astype(int)), rng(0)).dtype == np.float64
+
+
+@pytest.mark.parametrize("kind", ["csr_array", "csr_matrix", "csc_array", "coo_array", "bsr_array"])
+@pytest.mark.parametrize("dtype", [float, np.float32, int, np.uint8, bool])
+def test_sparse_tables_are_varied_as_the_dense_ones_that_they_stand_for(kind, dtype):
+    dense = (rng(0).random_sample((60, 9)) < 0.3).astype(dtype)
+    packed = getattr(sparse, kind)(dense)
+    for vary in (
+        GaussianNoise(0.1), GaussianNoise(1e-3, relative=True), BitFlips(0.2), BitFlips(n_flips=2),
+    ):  # fmt: skip
+        varied = vary(packed, rng(0))
+        expected = vary(dense, rng(0))
+        assert type(varied) is type(packed) and varied.dtype == expected.dtype
+        np.testing.assert_array_equal(varied.toarray(), expected)
+
+
+def test_large_sparse_tables_stay_sparse():
+    packed = sparse.random_array((300, 10**6), density=1e-5, rng=rng(0), format="csc")
+    varied = GaussianNoise(1e-3, relative=True)(packed, rng(0))
+    assert type(varied) is type(packed) and varied.nnz == packed.nnz
+    assert 0 < abs(varied - packed).max() < 1
+    bits = (packed > 0).astype(np.uint8)
+    flipped = BitFlips(2e-6)(bits, rng(0))
+    assert set(flipped.data) == {0, 1} or set(flipped.data) == {1}
+    n_flipped = (flipped != bits).sum(axis=1)
+    assert abs(n_flipped.mean() - 2) < 0.3 and abs(n_flipped.var() - 2) < 0.6
+    assert abs(np.mean((flipped != bits).tocoo().col) - 5e5) < 5e4  # anywhere
+    assert len(ladder(bits)) == 6 and one_step(bits) == [BitFlips(2e-6)]
+    assert one_step(packed)[0].scale == pytest.approx(0.1 * np.sqrt((packed.data**2).sum() / 3e8),
+                                                      rel=1e-3)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rows: rows,
+        lambda rows: [tuple(row) for row in rows],
+        lambda rows: [dict(zip("abc", row)) for row in rows],
+        lambda rows: np.array(rows, dtype=object),
+        lambda rows: pd.DataFrame(rows, columns=list("abc"), dtype=object),
+        lambda rows: pd.DataFrame(rows, columns=list("abc")).convert_dtypes(),
+    ],
+    ids=["lists", "tuples", "dicts", "objects", "frame of objects", "nullable"],
+)
+@pytest.mark.parametrize("third", ["word", None, Decimal("2.5"), True])
+def test_numbers_are_varied_by_value_whatever_holds_them(make, third):
+    X = rng(1).normal(size=(40, 2))
+    X[:, 1] = np.rint(10 * X[:, 1])
+    X[3, 0] = np.nan
+    cells = [[None if x != x else float(x), int(k), third] for x, k in X]
+    table = make(cells)
+    varied = GaussianNoise(0.1)(table, rng(0))
+    assert type(varied) is type(table)
+    rows = varied.to_numpy(dtype=object) if hasattr(varied, "iloc") else varied
+    rows = [list(row.values() if isinstance(row, dict) else row) for row in rows]
+    noise = 0.1 * rng(0).standard_normal((40, 3))
+    found = [[np.nan if pd.isna(x) else x for x in row[:2]] for row in rows]
+    np.testing.assert_array_equal(np.array(found, dtype=float), X + noise[:, :2])
+    last = [row[2] for row in rows]
+    if third in ("word", None):
+        assert all(value is third or pd.isna(value) or value == third for value in last)
+    else:
+        np.testing.assert_array_equal(np.array(last, dtype=float), float(third) + noise[:, 2])
+    assert isinstance(varied, (list, np.ndarray, pd.DataFrame))
+    if isinstance(table, list):
+        assert type(varied[0]) is type(table[0])
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 9])

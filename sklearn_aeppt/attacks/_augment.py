@@ -10,16 +10,19 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from sklearn_aeppt._containers import as_kind_of, as_native
+from sklearn_aeppt._containers import type_name
+from sklearn_aeppt._number_table import DENSE_CELLS, is_large, read_numbers
+from sklearn_aeppt._record_numbers import as_csr
 
 
 @dataclass(frozen=True)
 class GaussianNoise:
     """Variants of numeric records: normal noise on every feature, for ``query(augment=...)``.
 
-    In a frame, noise is added to the floating-point columns (to the integer columns if there are
-    none, else to the boolean ones) and the others stay as they are; in a sparse matrix, it is
-    added to the stored entries.
+    Noise is added to every column of numbers, whole ones and booleans included, whatever container
+    they stand in; text, dates, categories and missing values stay as they are. A sparse matrix is
+    varied as the dense one that it stands for, up to 4 million cells; above, where the noise itself
+    would no longer be sparse, in the stored entries only.
 
     Parameters
     ----------
@@ -48,24 +51,19 @@ class GaussianNoise:
 
     def __call__(self, X: Any, rng: np.random.RandomState) -> Any:
         """Return a variant of every record of `X`, a table of the same kind, drawn with `rng`."""
-        return as_kind_of(X, self._vary(as_native(X), rng))
-
-    def _vary(self, X, rng):
-        if sparse.issparse(X):
+        if is_large(X):
             return self._move_stored(X, rng)
-        if hasattr(X, "iloc"):
-            return self._move_columns(X, rng)
-        noisy = self._move(X.astype(np.float64) if X.dtype.kind == "O" else X, rng)
-        return noisy.astype(X.dtype) if X.dtype.kind in "fO" else noisy
-
-    def _move(self, values, rng):
-        scale = self.scale
+        table = numbers_of(X)
+        scale: Any = self.scale
         if self.relative:
-            scale = scale * _positive(np.ma.masked_invalid(values).std(axis=0).filled(0))
-        return values + scale * rng.standard_normal(values.shape)
+            spread = np.ma.masked_invalid(table.values).std(axis=0)
+            scale = scale * _positive(np.ma.filled(spread, 0))
+        # a number for every cell: what is drawn for one column is no matter of the others' types
+        noise = table.take(rng.standard_normal(table.shape))
+        return table.replaced(table.values + scale * noise)
 
     def _move_stored(self, X, rng):
-        noisy = X.tocsr(copy=True)
+        noisy = as_csr(X).copy()
         if noisy.dtype.kind != "f":
             noisy = noisy.astype(np.float64)
         scale = self.scale
@@ -73,24 +71,15 @@ class GaussianNoise:
             scale = scale * _positive(np.sqrt(mean_variance_axis(noisy, axis=0)[1]))[noisy.indices]
         noise = scale * rng.standard_normal(len(noisy.data))
         noisy.data += noise.astype(noisy.dtype, copy=False)
-        return noisy
-
-    def _move_columns(self, X, rng):
-        columns = numeric_columns(X)
-        values = X.iloc[:, columns].to_numpy(dtype=np.float64, na_value=np.nan)
-        noisy = X.copy()
-        for column, moved in zip(columns, self._move(values, rng).T):
-            kind = X.dtypes.iloc[column]
-            keep = isinstance(kind, np.dtype) and kind.kind == "f"
-            noisy.isetitem(column, moved.astype(kind) if keep else moved)
-        return noisy
+        return type(X)(noisy)
 
 
 @dataclass(frozen=True)
 class BitFlips:
     """Variants of binary records: some bits flipped, for ``query(augment=...)``.
 
-    Exactly one of the two parameters must be given.
+    Exactly one of the two parameters must be given. All columns may be flipped, in sparse matrices
+    too; those of more than 4 million cells take other draws for `probability` than dense ones.
 
     Parameters
     ----------
@@ -133,32 +122,32 @@ class BitFlips:
 
     def __call__(self, X: Any, rng: np.random.RandomState) -> Any:
         """Return a variant of every record of `X`, a table of the same kind, drawn with `rng`."""
-        return as_kind_of(X, self._vary(as_native(X), rng))
-
-    def _vary(self, X, rng):
-        turned = self._turned(np.shape(X), rng)
         if sparse.issparse(X):
-            turned = sparse.csr_array(turned)
-            # trees take indices of 32 bits only
-            turned.indices, turned.indptr = (
-                i.astype(np.int32) for i in (turned.indices, turned.indptr)
+            bits, turned = sparse.csr_array(X, dtype=np.float64), self._turned_sparse(X.shape, rng)
+            return type(X)((bits + turned - 2 * bits.multiply(turned)).astype(X.dtype))
+        table = numbers_of(X)
+        if table.columns is not None:
+            raise ValueError(
+                f"X has {len(table.columns)} columns with numbers of {table.shape[1]}: flip the "
+                "bits of a table of bits alone."
             )
-            return abs(sparse.csr_array(X) - turned)
-        if sparse.issparse(turned):
-            turned = turned.toarray().reshape(np.shape(X))
-        if getattr(getattr(X, "dtype", None), "kind", None) == "b":
-            return X ^ turned
-        turned = turned.astype(getattr(X, "dtype", float))  # unsigned types do not go below zero
-        return X + turned - 2 * X * turned
-
-    def _turned(self, shape, rng):
         if self.n_flips is None:
-            return rng.random_sample(shape) < self.probability
-        n, n_columns = shape if len(shape) < 3 else (shape[0], int(np.prod(shape[1:])))
+            turned = rng.random_sample(table.shape) < self.probability
+        else:
+            turned = self._turned_sparse(table.shape, rng).toarray().reshape(table.shape)
+        return table.replaced(table.values + turned - 2 * table.values * turned, whole=True)
+
+    def _turned_sparse(self, shape, rng):
+        """Return which bits are flipped, a float64 csr_array of ones, one row a record."""
+        n, n_columns = shape[0], int(np.prod(shape[1:]))
+        if self.n_flips is None:
+            if n * n_columns <= DENSE_CELLS:
+                return _as_float(sparse.csr_array(rng.random_sample(shape) < self.probability))
+            return _as_float(drawn_cells(n, n_columns, self.probability, rng))
         chosen = distinct_columns(n, n_columns, min(self.n_flips, n_columns), rng)
         ends = np.arange(n + 1) * chosen.shape[1]
         bits = np.ones(chosen.size, bool), chosen.ravel(), ends
-        return sparse.csr_array(bits, shape=(n, n_columns))
+        return _as_float(sparse.csr_array(bits, shape=(n, n_columns)))
 
 
 @dataclass(frozen=True)
@@ -206,15 +195,26 @@ class NoiseLadder(Sequence[GaussianNoise | BitFlips]):
         return rungs[i]
 
 
-def numeric_columns(frame):
-    """Return the positions of a frame's floating-point columns, else integer, else boolean."""
-    from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype
+def numbers_of(X):
+    """Return the `NumberTable` of `X`; refuse what holds no number that could be varied."""
+    table = read_numbers(X)
+    if table is None:
+        raise ValueError(
+            f"X is a {type_name(X)} without any number to vary: give records with columns of "
+            "numbers."
+        )
+    return table
 
-    for of_kind in (is_float_dtype, is_integer_dtype, is_bool_dtype):
-        found = [i for i, dtype in enumerate(frame.dtypes) if of_kind(dtype)]
-        if found:
-            return found
-    return []
+
+def drawn_cells(n, n_columns, probability, rng):
+    """Return a csr_array of ones in cells drawn independently of each other, never made dense."""
+    n_drawn = rng.binomial(n * n_columns, probability)
+    cells = np.empty(0, dtype=np.int64)
+    while len(cells) < n_drawn:  # given their number, all sets of cells are equally likely
+        more = rng.randint(n * n_columns, size=n_drawn - len(cells), dtype=np.int64)
+        cells = np.unique(np.concatenate([cells, more]))
+    place = cells // n_columns, cells % n_columns
+    return sparse.csr_array((np.ones(n_drawn), place), shape=(n, n_columns))
 
 
 def distinct_columns(n, n_columns, n_chosen, rng):
@@ -230,3 +230,10 @@ def distinct_columns(n, n_columns, n_chosen, rng):
 
 def _positive(spread):
     return np.where(spread > 0, spread, 1.0)
+
+
+def _as_float(turned):
+    """Return a csr_array as float64, with indices of 32 bits, which trees can take."""
+    turned = turned.astype(np.float64)
+    turned.indices, turned.indptr = (i.astype(np.int32) for i in (turned.indices, turned.indptr))
+    return turned

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_aeppt._containers import as_array
+from sklearn_aeppt._number_table import read_numbers
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks._base import ScoreAttack, best_threshold
 from sklearn_aeppt.attacks._query import View, check_membership, read_records
@@ -178,7 +179,10 @@ class QuantileRegressionAttack(ScoreAttack):
 
 def _features(records, label):
     """Return the records with the label as one more column, dense."""
-    if sparse.issparse(records):
-        records = records.toarray()
-    records = as_array(records).astype(np.float64)
+    table = read_numbers(records)
+    if table is not None and table.columns is None:
+        records = table.values
+    else:  # nothing but missing values, or too large a sparse table: as far as memory goes
+        records = as_array(records.toarray() if sparse.issparse(records) else records)
+        records = records.astype(np.float64)
     return np.column_stack([records.reshape(len(label), -1), label])

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._members import draw_members
+from sklearn_aeppt._number_table import is_large
 from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._seeding import seed_alike
 from sklearn_aeppt._text import as_text
@@ -120,7 +121,8 @@ def network(name, seed, wrapper=None, **options):
 def full(seed, *, target, X):
     """Return the standard attacks and those that judge each record by how hard it is."""
     name, regression = "quantile regression", QuantileRegressionAttack(random_state=seed)
-    reason = None if variation(X) is not None else "it needs the records as a dense numeric table"
+    fits = variation(X) is not None and not is_large(X)
+    reason = None if fits else "it needs the records as a table of numbers that can be made dense"
     return [
         *standard(seed, target=target, X=X),
         Contender(name, regression, not_run=reason),

@@ -1,16 +1,18 @@
 """What a target shows of the records, asked as the attacks of an audit need it, each thing once."""
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
-from sklearn_aeppt._containers import as_native
+from sklearn_aeppt._number_table import is_large, read_numbers, stored_cells
 from sklearn_aeppt._precomputed import takes_confidences
-from sklearn_aeppt._record_numbers import are_numbers, as_numbers
+from sklearn_aeppt._record_numbers import as_numbers
+from sklearn_aeppt._records import record_bytes
 from sklearn_aeppt.attacks import BitFlips, GaussianNoise, NoiseLadder, query
-from sklearn_aeppt.attacks._augment import numeric_columns
 
 
 class Views:
@@ -108,34 +110,43 @@ class Views:
 
 def variation(X):
     """Return how to vary records slightly: bit flips, noise, or None where they are no numbers."""
-    X = as_native(X)
-    if hasattr(X, "iloc"):
-        values = X.to_numpy(np.float64, na_value=np.nan) if are_numbers(X).all() else None
+    if is_large(X):
+        values, n_columns = stored_cells(X), X.shape[1]
+        if values is None:
+            return None
+        n_cells = np.prod(X.shape, dtype=np.float64)
     else:
-        values = X if isinstance(X, np.ndarray) and X.dtype.kind in "fiub" else None
-    if values is None or values.ndim != 2:
-        return None
+        table = read_numbers(X)
+        if table is None or table.columns is not None or len(table.shape) != 2:
+            return None
+        values, n_columns = table.values, table.shape[1]
+        n_cells = values.size
     if ((values == 0) | (values == 1)).all():
-        return BitFlips(min(0.5, 2 / values.shape[1]))
-    return GaussianNoise(0.1 * float(np.nanstd(values)))
+        return BitFlips(min(0.5, 2 / n_columns))
+    return GaussianNoise(0.1 * (_spread(values, n_cells) or 1.0))
+
+
+def _spread(values, n_cells):
+    """Return the standard deviation of a table's cells out of those that are not zero, or all."""
+    finite = np.where(np.isfinite(values), values, np.nan)
+    if values.size == n_cells:
+        return 0.0 if np.isnan(finite).all() else float(np.nanstd(finite))
+    mean, squares = (np.nansum(power) / n_cells for power in (finite, finite**2))
+    return float(np.sqrt(max(squares - mean**2, 0.0)))
 
 
 def ladder(X):
     """Return how to vary records at several scales, or None where nothing in them is a number."""
-    X = as_native(X)
-    if sparse.issparse(X):
-        numbers, bits = X.dtype.kind in "fiub", (X.tocsr().data == 1).all()
-    else:
-        is_array = isinstance(X, np.ndarray) and X.ndim > 1 and X.dtype.kind in "fiub"
-        numbers = is_array or (hasattr(X, "iloc") and bool(numeric_columns(X)))
-        bits = isinstance(variation(X), BitFlips)
-    return NoiseLadder(flips=(1, 2) if bits else ()) if numbers else None
+    numbers = stored_cells(X) if is_large(X) else read_numbers(X)
+    if numbers is None:
+        return None
+    return NoiseLadder(flips=(1, 2) if isinstance(variation(X), BitFlips) else ())
 
 
 def one_step(X):
     """Return the slight variation as a ladder of one step, or None where nothing is a number."""
     step = variation(X)
-    if step is None and ladder(X) is not None:  # some columns of a frame, images, sparse tables
+    if step is None and ladder(X) is not None:  # some columns of a table, images
         step = GaussianNoise(0.1, relative=True)
     return None if step is None else [step]
 
@@ -144,23 +155,56 @@ def one_step(X):
 VARIATIONS = {"noise": one_step, "ladder": ladder}
 
 
+@dataclass(frozen=True)
+class HeldWhole:
+    """A way to vary records in which some columns, of codes, stay as they are."""
+
+    step: Callable
+    columns: np.ndarray
+
+    def __call__(self, X, rng):
+        return read_numbers(X).held(self.step(X, rng), self.columns)
+
+
 def accepted(target, X, steps):
     """Return those of the ways to vary records that the target can be asked about; warn of others.
 
     A model of bits or codes may refuse fractions, as one-hot encoding does of unknown values.
+    Where it does, and other columns hold fractions, those of whole numbers stay as they are.
     """
-    few, rng = _safe_indexing(X, np.arange(2)), np.random.RandomState(0)
+    whole = None if is_large(X) else _whole_columns(read_numbers(X))
+    some = _safe_indexing(X, np.arange(min(_num_samples(X), 500)))
     taken, refused = [], {}
     for step in steps:
-        try:
-            target.predict_proba(step(few, rng))
-        except Exception as error:  # whatever a model or a service raises: it goes into the warning
-            refused[str(step)] = error
-        else:
-            taken.append(step)
+        ways = [step] if whole is None else [step, HeldWhole(step, whole)]
+        for way in ways:
+            try:
+                target.predict_proba(_few_varied(way, some))
+            except Exception as error:  # whatever a model or a service raises: for the warning
+                refused.setdefault(str(step), error)
+            else:
+                refused.pop(str(step), None)
+                taken.append(way)
+                break
     if refused:
         warnings.warn(
             f"The target rejects some variants of records, which are skipped: {refused}.",
             stacklevel=7,
         )
     return taken
+
+
+def _few_varied(step, some):
+    """Return variants of two records; refuse a step that changes none of some."""
+    varied = step(some, np.random.RandomState(0))
+    if record_bytes(varied) == record_bytes(some):
+        raise ValueError("it changes no record: the type of the numbers does not hold such noise")
+    return _safe_indexing(varied, np.arange(2))
+
+
+def _whole_columns(table):
+    """Return which columns hold whole numbers only, or None where all do, or none does."""
+    if len(table.shape) != 2:
+        return None
+    whole = ((table.values == np.rint(table.values)) | np.isnan(table.values)).all(axis=0)
+    return whole if whole.any() and not whole.all() else None
