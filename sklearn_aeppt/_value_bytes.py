@@ -170,8 +170,7 @@ def _describe_object(value):
         parts = value.__reduce_ex__(4)
         if isinstance(parts, str):
             return pickle.dumps(value)
-        make, args, *rest = parts
-        state, items, pairs = (*rest[:3], *[None] * (3 - len(rest[:3])))
+        make, args, state, items, pairs = (*parts, None, None, None)[:5]
         contents = [args, state, None if items is None else list(items)]
         contents.append(None if pairs is None else dict(pairs))
         return one_record([pickle.dumps(make), *contents])
