@@ -1,8 +1,6 @@
 """Records of any kind (arrays, frames, sparse matrices, lists): sliced late, joined, told apart."""
 
-import pickle
 import sys
-from datetime import date, time
 
 import numpy as np
 from scipy import sparse
@@ -10,6 +8,8 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from sklearn_aeppt._containers import as_array, as_pandas, computed
+from sklearn_aeppt._float_types import rounded_alike
+from sklearn_aeppt._value_bytes import as_float64, is_rounded, kinds_of, one_record
 
 
 class RecordRows:
@@ -51,7 +51,6 @@ class RecordRows:
         return _safe_indexing(self.X, self.rows)
 
 
-EXACT = 2**53  # up to here, float64 holds every whole number
 #: Library (imported, if a table is its own) -> what joins its tables. A column without any value on
 #: one side, or of whole numbers, takes the type that it has on the other.
 JOINS: dict[str, tuple[str, dict[str, str]]] = {
@@ -118,38 +117,12 @@ def number_records(X):
 def are_among(first, second):
     """Return which records of the first table stand in the second, too, a boolean array.
 
-    A number that one table holds as float32 is compared as float32: it is what the other's became
-    where it was stored.
+    A number that one table holds as a coarser float type is compared as that type: it is what the
+    other's became where it was stored. Whole numbers are compared as they are.
     """
-    joined = as_pandas(join_records(first, second))
-    kinds = [_float_kinds(X) for X in (first, second)]
-    coarse = [np.float32 in pair and pair[0] != pair[1] for pair in zip(*kinds)]
-    number = number_records(_as_float32(joined, coarse) if any(coarse) else joined)
-    n = _num_samples(first)
-    return np.isin(number[:n], number[n:])
-
-
-def _float_kinds(X):
-    """Return the numpy dtype of each column of a frame; one in a list for other tables."""
-    X = as_pandas(X)
-    if hasattr(X, "iloc"):  # pandas' and pyarrow's own types name that of numpy
-        return [getattr(dtype, "numpy_dtype", dtype) for dtype in X.dtypes]
-    if hasattr(X, "detach"):
-        X = as_array(X[:0])
-    return [getattr(X, "dtype", None)]
-
-
-def _as_float32(X, columns):
-    """Return a table with the numbers in the marked columns as float32."""
-    with np.errstate(over="ignore", under="ignore"):  # as wherever the other side was stored
-        if not hasattr(X, "iloc"):
-            X = X if sparse.issparse(X) else as_array(X)
-            return X.astype(np.float32) if X.dtype.kind in "biuf" else X
-        X = X.copy(deep=False)
-        for i in np.flatnonzero(columns):
-            if X.dtypes.iloc[i].kind in "biuf":
-                X.isetitem(i, X.iloc[:, i].to_numpy(np.float32, na_value=np.nan))
-        return X
+    first, second = rounded_alike(as_pandas(first), as_pandas(second))
+    known = set(record_bytes(second))
+    return np.fromiter((key in known for key in record_bytes(first)), dtype=bool)
 
 
 def record_bytes(X):
@@ -163,78 +136,23 @@ def record_bytes(X):
         X = sparse.csr_array(X, copy=True)  # what follows would change the caller's
         X.sum_duplicates()
         X.eliminate_zeros()
-        values = _as_float64(X.data) if X.dtype.kind in "biuf" else X.data
-        ends = zip(X.indptr[:-1], X.indptr[1:])
-        return [X.indices[a:b].tobytes() + values[a:b].tobytes() for a, b in ends]
+        ends = list(zip(X.indptr[:-1], X.indptr[1:]))
+        columns = X.indices.astype(np.int64)  # of whichever type, as the table's size asks for
+        values = as_float64(X.data) if X.dtype.kind in "biuf" else X.data
+        if X.dtype.kind not in "biuf" or not is_rounded(X.data):
+            return [columns[a:b].tobytes() + values[a:b].tobytes() for a, b in ends]
+        return [
+            one_record(list(zip(columns[a:b].tolist(), X.data[a:b].tolist())))
+            if is_rounded(X.data[a:b])
+            else columns[a:b].tobytes() + values[a:b].tobytes()
+            for a, b in ends
+        ]
     X = as_pandas(X)
     if hasattr(X, "iloc"):
         X = X.to_numpy(dtype=object)
     elif not isinstance(X, list):
         X = as_array(X)
-    if isinstance(X, np.ndarray) and X.dtype.kind in "biuf" and not _is_too_large(X):
-        kinds = _kinds_of(X.shape[1:] or (1,))
-        return [kinds + row.tobytes() for row in _as_float64(X)]
-    return [_one_record(record) for record in X]
-
-
-def _as_float64(values):
-    """Return numbers as float64, equal ones with equal bytes."""
-    values = np.ascontiguousarray(values, dtype=np.float64) + 0.0  # no -0.0
-    values[np.isnan(values)] = np.nan  # whose bits may be others
-    return values
-
-
-def _is_too_large(values):
-    """Return whether there are whole numbers that float64 may round, such as identifiers."""
-    return values.dtype.kind in "iu" and bool(((values > EXACT) | (values < -EXACT)).any())
-
-
-def _one_record(record):
-    kinds, values = _describe(record)
-    return (kinds if kinds.startswith(b"[") else b"[" + kinds + b"]") + values  # one value is a row
-
-
-def _describe(value):
-    """Return (kinds, bytes) of a record or of one value in it; numbers alike in any type.
-
-    The kinds say where lists begin and end and which kind of value stands where; each value's
-    bytes have one length, or begin with it. Together they tell any two records apart.
-    """
-    if isinstance(value, str):
-        return b"s", _sized(value.encode("utf-8", "surrogatepass"))
-    if isinstance(value, (int, np.integer)) and not -EXACT <= value <= EXACT:
-        return b"i", _sized(str(int(value)).encode())
-    if isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
-        return b"n", _as_float64([value]).tobytes()
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # those of pandas
-        return b"n", _as_float64([np.nan]).tobytes()
-    if isinstance(value, bytes):
-        return b"b", _sized(value)
-    if isinstance(value, (date, time)):  # pandas' are too
-        return b"d", _sized(value.isoformat().encode())
-    if isinstance(value, dict):  # in whatever order
-        items = sorted(_sized(_one_record(item)) for item in value.items())
-        return b"{", _sized(b"".join(items))
-    if isinstance(value, (list, tuple)):
-        kinds, values = (b"".join(part) for part in zip((b"", b""), *map(_describe, value)))
-        return b"[" + kinds + b"]", values
-    if hasattr(value, "__array__"):
-        value = as_array(value)
-        if value.dtype.kind in "biuf" and not _is_too_large(value):
-            return _kinds_of(value.shape), _as_float64(value).tobytes()
-        if value.ndim:
-            return _describe(value.tolist())
-    return b"p", _sized(pickle.dumps(value))
-
-
-def _kinds_of(shape):
-    """Return the kinds of an array of numbers: those of the nested lists that it stands for."""
-    kinds = b"n"
-    for size in reversed(shape):
-        kinds = b"[" + kinds * size + b"]"
-    return kinds
-
-
-def _sized(value):
-    """Return bytes that begin with their length, so that what follows cannot belong to them."""
-    return len(value).to_bytes(8, "little") + value
+    if isinstance(X, np.ndarray) and X.dtype.kind in "biuf" and not is_rounded(X):
+        kinds = kinds_of(X.shape[1:] or (1,))
+        return [kinds + row.tobytes() for row in as_float64(X)]
+    return [one_record(record) for record in X]

@@ -1,6 +1,9 @@
 """Which records are equal: by their values, whatever holds them."""
 
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -139,7 +142,95 @@ def test_records_stored_as_float32_are_found_again():
 
 def test_whole_numbers_and_words_beside_float32():
     one = pd.DataFrame({"a": [1, 2**24 + 1], "b": ["u", "v"], "c": [None, 0.1]})
-    other = one.astype({"a": "float32", "c": "float32"})
+    other = one.astype({"c": "float32"})
     assert are_among(one, other).all() and are_among(other, one).all()
+    # whole numbers, such as identifiers, are compared as they are
+    other = other.astype({"a": "float32"})
+    assert are_among(one, other).tolist() == are_among(other, one).tolist() == [True, False]
     assert are_among(np.array([[1], [0]]), np.array([[1.0]], dtype="f4")).tolist() == [True, False]
     assert are_among(one, one.astype({"a": float})).all()
+    for more in (np.array([[2**53 + 1]]), np.array([[2**53 + 1]], dtype=np.uint64)):
+        assert not are_among(more, np.array([[2.0**53]])).any()
+        assert are_among(more, np.array([[2**53 + 1]])).all()
+    assert are_among(np.array([[2**60]]), np.array([[2.0**60]])).all()
+
+
+@pytest.mark.parametrize("coarse", [np.float16, np.float32])
+def test_records_stored_as_a_coarser_type_in_any_container(coarse):
+    values = np.array([[0.1, 0.7], [0.2, 0.3], [0.3, 1.1]])
+    stored = values[:2].astype(coarse)
+    makes = (
+        np.asarray, pd.DataFrame, list,
+        lambda X: sparse.csr_array(X) if coarse is np.float32 else X,  # scipy has no float16
+        lambda X: [list(row) for row in X],
+        lambda X: [tuple(row) for row in X],
+        lambda X: np.array([list(row) for row in X], dtype=object),
+        lambda X: pd.DataFrame([list(row) for row in X], dtype=object),
+    )  # fmt: skip
+    for make in makes:
+        assert are_among(make(values), make(stored)).tolist() == [True, True, False]
+        assert are_among(make(stored), make(values)).all()
+    assert are_among(values.astype("f4"), stored).tolist() == [True, True, False]
+    mixed = [[coarse(0.1), 5], [0.3, 7]]
+    assert are_among(mixed, [[0.1, 5]]).tolist() == [True, False]
+    words = [[coarse(0.1), "u"], [0.3, "v"]]
+    assert are_among(words, [[0.1, "u"], [0.3, "u"]]).tolist() == [True, False]
+
+
+def test_what_float64_rounds_is_told_apart():
+    ids = np.array([[2**53, 0], [2**53 + 1, 0], [0, 2**53 + 1], [2**53 + 1, 0], [1, 0]])
+    for kind in (np.int64, np.uint64):
+        for make in (sparse.csr_array, sparse.csc_array, sparse.coo_array):
+            assert number_records(make(ids.astype(kind))).tolist() == [0, 1, 2, 1, 3]
+    assert record_bytes(sparse.csr_array(ids))[-1:] == record_bytes(sparse.csr_array(ids[-1:]))
+    long = np.longdouble(1) + np.finfo(np.longdouble).eps
+    if long != np.float64(long):
+        for table in (np.array([[1], [long], [1]], dtype=np.longdouble), [[1], [long], [1.0]]):
+            assert number_records(table).tolist() == [0, 1, 0]
+
+
+@dataclass
+class Pair:
+    one: object
+    other: object
+
+
+def equal_values():
+    text, same = "hello", "".join(["he", "llo"])
+    moment, hour = pd.Timestamp("2020-01-01", tz="UTC"), timedelta(hours=1)
+    berlin = pd.Timestamp("2020-01-01 01:00", tz="Europe/Berlin")
+    return {
+        "moments": [moment, berlin, moment.to_pydatetime(), berlin.to_pydatetime()],
+        "days": [np.datetime64(f"2020-01-01{at}") for at in ("", "T00")] + [datetime(2020, 1, 1)],
+        "nanoseconds": [np.datetime64(10**18 + 1, "ns"), pd.Timestamp(10**18 + 1)],
+        "durations": [hour, pd.Timedelta(hour), np.timedelta64(60, "m"), np.timedelta64(1, "h")],
+        "sets": [{8, 0}, {0, 8}, frozenset([0.0, 8.0])],
+        "dataclasses": [Pair(text, text), Pair(text, same), Pair(same, text)],
+        "in objects": [Pair({8, 0}, np.float32(1)), Pair({0, 8}, 1)],
+        "decimals": [Decimal("0.5"), Decimal("0.50"), 0.5, Fraction(1, 2)],
+        "tenths": [Decimal("0.1"), Decimal("0.100")],
+        "whole decimals": [Decimal(2**53 + 1), 2**53 + 1, Fraction(2**53 + 1)],
+        "large": [2**60, 2.0**60, Decimal(2**60)],
+        "complex": [1 + 0j, 1, np.complex64(1)],
+        "missing": [Decimal("NaN"), None, np.datetime64("NaT"), pd.NaT, np.timedelta64("NaT")],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", equal_values())
+def test_equal_values_of_other_types_are_equal(name):
+    cells = [[value] for value in equal_values()[name]]
+    assert set(number_records(cells)) == {0}
+    frame = pd.DataFrame({"a": pd.Series([cell[0] for cell in cells], dtype=object)})
+    assert record_bytes(frame) == record_bytes(cells)
+
+
+def test_no_two_kinds_of_values_are_taken_for_one():
+    cells = [[values[-1]] for values in equal_values().values()]
+    cells += [[v] for v in (1 + 1j, 1 - 1j, Decimal("-0.1"), Decimal(1), {8}, {0, "8"}, hour_off())]
+    cells += [[Pair("hello", "other")], [{"one": "hello"}], [np.timedelta64(1, "M")], [(8, 0)]]
+    cells = [cell for cell in cells if cell != [Decimal(1)]]
+    assert number_records(cells).tolist() == list(range(len(cells)))
+
+
+def hour_off():
+    return datetime(2020, 1, 1, tzinfo=timezone(timedelta(hours=1)))

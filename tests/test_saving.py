@@ -28,8 +28,9 @@ from examples.studies import run_study, simplex
 from examples.studies._data import images, tables
 from sklearn_aeppt import _remember, _saving
 from sklearn_aeppt.__main__ import main
+from sklearn_aeppt._code_of import code_of
 from sklearn_aeppt._demo import draw
-from sklearn_aeppt._remember import code_of, open_memory, remembered
+from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._saving import private_folder, read_records, write_text, writing
 from sklearn_aeppt._tables import load_records
 from sklearn_aeppt.attacks import LiRAAttack, ThresholdAttack, query
@@ -459,7 +460,7 @@ def test_another_version_of_the_library_starts_anew(tmp_path, monkeypatch):
 
 def test_a_key_is_the_same_in_every_process(tmp_path):
     program = (
-        "from sklearn_aeppt._remember import code_of\n"
+        "from sklearn_aeppt._code_of import code_of\n"
         "from sklearn_aeppt.attacks import GradientBoostingAttack, LiRAAttack, MIMAttack\n"
         "from sklearn.ensemble import RandomForestClassifier\n"
         "attacks = LiRAAttack(RandomForestClassifier()), MIMAttack(), GradientBoostingAttack()\n"
