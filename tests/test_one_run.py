@@ -77,6 +77,14 @@ def test_randomized_response_has_at_most_its_epsilon():
     assert np.mean(found) > 0.6
 
 
+@pytest.mark.parametrize("epsilon", [0.5, 1.0, 2.0, 4.0])
+def test_the_bound_on_randomized_response_fails_with_at_most_5_percent_exactly(epsilon):
+    """No sampling: the probability of all counts of right guesses whose bound is too high."""
+    too_high = next(v for v in range(201) if bound(v, 200).epsilon > epsilon)
+    fails = binom.sf(too_high - 1, 200, expit(epsilon))
+    assert 0.02 < fails <= 0.05
+
+
 @pytest.mark.parametrize("n_guesses", [100, 400])
 def test_gaussian_noise_has_at_most_its_mu(n_guesses):
     rng, above, mu, epsilon = np.random.default_rng(1), 0, [], []
