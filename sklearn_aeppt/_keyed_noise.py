@@ -50,7 +50,7 @@ class NoKey:
 
 def masked(key):
     """Return a user's key in a form that no text shows; None stays, and so does what is masked."""
-    if key is None or isinstance(key, (SecretBytes, NoKey)):
+    if key is None or isinstance(key, (SecretBytes, NoKey, float)):
         return key
     if isinstance(key, (bytes, bytearray, memoryview)):
         return SecretBytes(key)

@@ -57,6 +57,7 @@ def shown_name(name, width=None):
     >>> print(shown_name("a\0b"), shown_name(""), shown_name("x" * 99, width=9))
     a\x00b '' xxx...xxx
     """
+    name = "missing" if name is None else name  # as of the group of missing values
     text = _HIDDEN.sub(_escape, name if isinstance(name, str) else as_text(name))
     text = text if text.strip() else repr(text)  # an empty name would leave a gap
     return text if width is None else shorten(text, width)

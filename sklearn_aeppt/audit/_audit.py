@@ -238,8 +238,8 @@ def audit(
     >>> from sklearn.ensemble import RandomForestClassifier
     >>> from sklearn_aeppt.audit import audit
     >>> X, y = load_digits(return_X_y=True)
-    >>> forest = RandomForestClassifier(random_state=0).fit(X[:900], y[:900])
-    >>> report = audit(forest, X[:900], y[:900], X[900:], y[900:], "quick", random_state=0)
+    >>> forest = RandomForestClassifier(random_state=0).fit(X[::2], y[::2])
+    >>> report = audit(forest, X[::2], y[::2], X[1::2], y[1::2], "quick", random_state=0)
     >>> report.leakage
     'confidences'
     """

@@ -174,7 +174,8 @@ def accepted(target, X, steps):
     """
     whole = None if is_large(X) else _whole_columns(read_numbers(X))
     some = _safe_indexing(X, np.arange(min(_num_samples(X), 500)))
-    taken, refused = [], {}
+    taken: list = []
+    refused: dict = {}
     for step in steps:
         ways = [step] if whole is None else [step, HeldWhole(step, whole)]
         for way in ways:

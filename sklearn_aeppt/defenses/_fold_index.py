@@ -10,8 +10,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_aeppt._one_step import OneStep, as_fitted
 
-class GraphNeighbors(BaseEstimator):
+
+class GraphNeighbors(OneStep, BaseEstimator):
     """Approximate nearest neighbors, for ``OutOfFoldClassifier(neighbors=...)``.
 
     A hierarchical graph (HNSW) of the records, by faiss (``pip install sklearn-aeppt[index]``). A
@@ -120,6 +122,7 @@ class GraphNeighbors(BaseEstimator):
         self.index_ = index
         return self
 
+    @as_fitted
     def kneighbors(self, X: ArrayLike, n_neighbors: int = 5, return_distance: bool = True) -> Any:
         """Return the records that were found nearest to each query.
 
