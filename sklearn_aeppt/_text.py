@@ -57,10 +57,14 @@ def shown_name(name, width=None):
     >>> print(shown_name("a\0b"), shown_name(""), shown_name("x" * 99, width=9))
     a\x00b '' xxx...xxx
     """
-    name = "missing" if name is None else name  # as of the group of missing values
     text = _HIDDEN.sub(_escape, name if isinstance(name, str) else as_text(name))
     text = text if text.strip() else repr(text)  # an empty name would leave a gap
     return text if width is None else shorten(text, width)
+
+
+def group_name(label):
+    """Return what a group is called: that of missing values, of label None, has a name, too."""
+    return "missing" if label is None else label
 
 
 def html_name(name, width=80):

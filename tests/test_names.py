@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_aeppt import EqualizedClassifier, PrecomputedClassifier
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt._groups import as_labels, find_groups
-from sklearn_aeppt._text import as_text, distinct_names, picture_name, shown_name, to_json
+from sklearn_aeppt._text import as_text, distinct_names, group_name, picture_name, shown_name, to_json
 from sklearn_aeppt.attacks import GapAttack, ThresholdAttack
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.displays import (
@@ -164,7 +164,7 @@ def test_every_display(name):
     draw(tradeoff.figure_)
     groups = [name] * 20 + ["other"] * 20
     cdf = ClassCdfDisplay.from_predictions(score, groups, np.arange(40) % 2, classes=[name])
-    assert cdf.axes_[0].get_xlabel().endswith(f", class {picture_name(name, 24)}")
+    assert cdf.axes_[0].get_xlabel().endswith(f", class {picture_name(group_name(name), 24)}")
     draw(cdf.figure_)
     draw(ClassCdfDisplay.from_predictions(score, groups, np.arange(40) % 2).figure_)
     p = np.array([[0.9, 0.1]])
@@ -182,6 +182,16 @@ def test_pictures_draw_names_literally():
     assert drawn._preprocess_math(drawn.get_text()) == (r"$x_1$ \$", False)
     assert picture_name("模") == r"\u6a21" and picture_name("_a").strip() == "_a"
     assert len(picture_name("x" * 10_000)) == 40 > len(picture_name("W" * 10_000))
+
+
+def test_the_group_of_missing_values_has_a_name():
+    """Shown as such, and none of the groups that are called so."""
+    score, member = np.linspace(0, 1, 40), np.arange(40) % 2
+    groups = np.array([None, np.nan, "missing", "b"] * 10, dtype=object)
+    display = ClassCdfDisplay.from_predictions(score, groups, member)
+    shown = [ax.get_xlabel() for ax in display.figure_.axes]
+    assert sum("missing" in label for label in shown) == 2
+    assert not any("None" in label or "nan" in label for label in shown)
 
 
 def test_groups_of_any_labels():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_aeppt._saving import write_text
-from sklearn_aeppt._text import as_text, html_name, picture_name, shown_name, to_json
+from sklearn_aeppt._text import as_text, group_name, html_name, picture_name, shown_name, to_json
 from sklearn_aeppt.audit._sentences import accused_rows, checks_say, exposed_says
 from sklearn_aeppt.metrics import OneRunEpsilon, clopper_pearson
 
@@ -836,7 +836,7 @@ def _accused_table(accused, n=20):
 def _slice_table(table, n=10):
     order = np.argsort(-np.nan_to_num(table["low"], nan=-1), kind="stable")[:n]
     lines = [
-        f"<tr><td>{html_name(table['class'][i])}</td><td>{table['n_members'][i]}</td>"
+        f"<tr><td>{html_name(group_name(table['class'][i]))}</td><td>{table['n_members'][i]}</td>"
         f"<td>{table['n_non_members'][i]}</td><td>{table['accuracy'][i]:.1%}</td>"
         f"<td>{table['low'][i]:.1%} to {table['high'][i]:.1%}</td></tr>"
         for i in order

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from sklearn_aeppt._groups import as_labels, as_written
-from sklearn_aeppt._text import picture_name
+from sklearn_aeppt._text import group_name, picture_name
 from sklearn_aeppt.displays._plotting import SIDES, legend_above, new_axes
 from sklearn_aeppt.metrics import per_class_report
 from sklearn_aeppt.metrics._membership import as_membership
@@ -262,11 +262,11 @@ class ClassCdfDisplay:
         pad = 0.03 * (high - low) or 0.5
         for panel, label, *sides in zip(axes, self.classes, self.members, self.non_members):
             _draw_panel(panel, sides, (low - pad, high + pad), kwargs)
-            panel.set_xlabel(f"{self.xlabel}, class {picture_name(label, 24)}")
+            panel.set_xlabel(f"{self.xlabel}, class {picture_name(group_name(label), 24)}")
         axes[0].set_ylabel("Share of records at or below")
         if given is None and n > 1:  # one label for all panels
             for panel, label in zip(axes, self.classes):
-                panel.set_xlabel(f"class {picture_name(label, 24)}")
+                panel.set_xlabel(f"class {picture_name(group_name(label), 24)}")
             axes[0].figure.supxlabel(self.xlabel, fontsize="medium")
         self.axes_, self.figure_ = axes, axes[0].figure
         return self
