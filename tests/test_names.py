@@ -15,7 +15,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_aeppt import EqualizedClassifier, PrecomputedClassifier
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt._groups import as_labels, find_groups
-from sklearn_aeppt._text import as_text, distinct_names, group_name, picture_name, shown_name, to_json
+from sklearn_aeppt._text import (
+    as_text,
+    distinct_names,
+    group_name,
+    picture_name,
+    shown_name,
+    to_json,
+)
 from sklearn_aeppt.attacks import GapAttack, ThresholdAttack
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.displays import (
