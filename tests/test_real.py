@@ -20,7 +20,7 @@ def play(X, y, n, epochs, seed, labels):
     model.fit(X[is_member], y[is_member])
     known_label = np.isin(y, model.classes_)
     X, y, is_member = X[known_label], y[known_label], is_member[known_label]
-    defense = AEPPTClassifier(model, random_state=seed)
+    defense = AEPPTClassifier(model, key=b"a key of the tests, known to all", random_state=seed)
     if labels:
         defense.fit(X, y, is_member=is_member)
     else:
@@ -41,7 +41,7 @@ def test_location30(location30):
     before, after, size = play(*location30, n=2500, epochs=200, seed=0, labels=False)
     assert before > 0.78
     assert after <= 0.53
-    assert size <= 0.25
+    assert size <= 0.3
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from sklearn_aeppt._record_numbers import are_numbers, as_numbers
 from sklearn_aeppt._text import as_text
 
 N_HASHED = 2**12
+DENSE = 2**22  # cells, up to which a sparse table is the dense one that it stands for
 
 
 def records_as_numbers(X: Any) -> tuple[Any, list[str]] | None:
@@ -26,6 +27,8 @@ def records_as_numbers(X: Any) -> tuple[Any, list[str]] | None:
     names = [as_text(name) for name in column_names(X)]
     numbers, X = as_numbers(X), as_pandas(X)
     if numbers is not None:
+        if sparse.issparse(numbers) and np.prod(numbers.shape) <= DENSE:
+            numbers = numbers.toarray()
         return _finite(numbers, names or _numbered(numbers.shape[1]))
     if hasattr(X, "iloc"):
         return _of_frame(X)
