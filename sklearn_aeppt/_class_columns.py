@@ -50,9 +50,10 @@ def in_class_order(proba, classes, source):
         return as_array(proba)
     values = np.asarray(as_pandas(proba))
     names, labels = [str(name) for name in columns], [str(label) for label in classes]
-    if columns == list(range(len(classes))) and names != labels and set(names) == set(labels):
-        if type(getattr(proba, "columns", None)).__name__ == "RangeIndex":  # nobody's names
-            return values
+    numbered = columns == list(range(len(classes)))
+    if numbered and type(getattr(proba, "columns", None)).__name__ == "RangeIndex":
+        return values  # names that nobody gave
+    if numbered and names != labels and set(names) == set(labels):
         raise ValueError(
             f"{source} has columns named {some(names)}, and classes_ are {some(labels)}: the names "
             "may be the classes, or count the columns; give an array with the columns in the order "
@@ -61,7 +62,7 @@ def in_class_order(proba, classes, source):
     prefix = class_prefix(names, labels)
     if prefix is not None and len(names) == len(labels):
         return values[:, [names.index(prefix + label) for label in labels]]
-    if columns == list(range(len(classes))):  # names that nobody gave
+    if numbered:
         return values
     raise ValueError(
         f"{source} has columns named {some(names)}, and the classes are {some(labels)}: name each "

@@ -1,7 +1,5 @@
 """Every score from one matrix of 4 to 64 shadow models, on the same targets."""
 
-from types import SimpleNamespace
-
 import numpy as np
 from sklearn.datasets import load_digits, make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -89,7 +87,7 @@ def play(name, seed, data, sizes, memory):
     targets = [rng.permutation(len(X)) < len(X) // 2 for _ in range(n_targets)]
     classes, label = np.unique(y, return_inverse=True)
     answers, _ = train_shadow_models(
-        SimpleNamespace(estimator=model, n_jobs=None, memory=memory, verbose=1),
+        model,
         X,
         (label, y),
         np.vstack([*designs, *targets]),
@@ -98,6 +96,9 @@ def play(name, seed, data, sizes, memory):
         seed=seed,
         read=answers_seen,
         keep_models=False,
+        n_jobs=None,
+        memory=memory,
+        verbose=1,
     )
     shadows, shown, is_member = answers[:-n_targets], answers[-n_targets:], np.stack(targets)
     in_mask = np.vstack(designs)

@@ -9,13 +9,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 
-from sklearn_aeppt.attacks._normal_inverse_gamma import (
-    fit_prior,
-    log_sf,
-    moments,
-    predictive,
-    update,
-)
+from sklearn_aeppt.attacks._masked import moments
+from sklearn_aeppt.attacks._normal_inverse_gamma import fit_prior, log_sf, predictive, update
 from sklearn_aeppt.attacks._record_statistic import StatisticAttack
 
 

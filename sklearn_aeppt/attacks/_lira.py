@@ -10,7 +10,7 @@ from scipy.stats import norm
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import StrOptions
 
-from sklearn_aeppt.attacks._record_attack import masked_mean
+from sklearn_aeppt.attacks._masked import moments
 from sklearn_aeppt.attacks._record_statistic import StatisticAttack
 
 #: How many shadow models the pooled variance counts for beside a record's own.
@@ -156,9 +156,7 @@ class LiRAAttack(StatisticAttack):
         return norm.logpdf(s, mu_in, sd_in) - norm.logpdf(s, mu_out, sd_out)
 
     def _moments(self, seen, mask):
-        count = mask.sum(axis=0)
-        mean = masked_mean(seen, mask)
-        squares = (np.where(mask, seen - mean, 0) ** 2).sum(axis=0)
+        count, mean, squares = moments(seen, mask)
         pooled = squares.sum() / (count - 1).sum()
         weight = {"pooled": np.inf, "per_record": 0, "shrunk": PRIOR_MODELS}[self.variance]
         own = squares / (count - 1)

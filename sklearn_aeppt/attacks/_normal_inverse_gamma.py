@@ -7,6 +7,8 @@ from scipy.optimize import minimize
 from scipy.special import gammaln
 from scipy.stats import norm, t
 
+from sklearn_aeppt.attacks._masked import moments
+
 #: Bounds of what is estimated: alpha, and the weight of the prior mean, in models.
 SHAPE, WEIGHT = (0.25, 1e4), (1e-6, 1e4)
 
@@ -27,14 +29,6 @@ class Posterior(NamedTuple):
     kappa: np.ndarray
     alpha: np.ndarray
     beta: np.ndarray
-
-
-def moments(values, mask):
-    """Return (count, mean, sum of squares) over the models that the mask marks, each (n,)."""
-    count = mask.sum(axis=0)
-    mean = np.where(mask, values, 0).sum(axis=0) / np.maximum(count, 1)
-    squares = (np.where(mask, values - mean, 0) ** 2).sum(axis=0)
-    return count, mean, squares
 
 
 def fit_prior(values, mask, beside=None):

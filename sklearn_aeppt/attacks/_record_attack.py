@@ -182,7 +182,7 @@ class RecordAttack(ShadowModels, ScoreAttack):
             self.n_shadow_models, asked.records, self.train_size, rng, asked.labels[0]
         )
         answers, models = train_shadow_models(
-            self,
+            self.estimator,
             asked.records,
             asked.labels,
             in_mask,
@@ -192,6 +192,9 @@ class RecordAttack(ShadowModels, ScoreAttack):
             read=answers_seen,
             keep_models=keep_models,
             asks_labels=asked.decides_otherwise,
+            n_jobs=self.n_jobs,
+            memory=self.memory,
+            verbose=self.verbose,
         )
         return Shadows(in_mask, answers), models
 
@@ -265,8 +268,3 @@ def _join(known, asked):
         known.given.joined(asked.given),
         known.decides_otherwise or asked.decides_otherwise,
     )
-
-
-def masked_mean(values, mask):
-    """Return the mean over models of the values that the mask marks, shape (n,)."""
-    return np.where(mask, values, 0).sum(axis=0) / np.maximum(mask.sum(axis=0), 1)

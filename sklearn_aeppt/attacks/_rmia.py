@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_aeppt.attacks._record_attack import RecordAttack, masked_mean
+from sklearn_aeppt.attacks._masked import masked_mean
+from sklearn_aeppt.attacks._record_attack import RecordAttack
 
 
 class RMIAAttack(RecordAttack):

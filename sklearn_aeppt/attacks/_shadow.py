@@ -153,7 +153,7 @@ class ShadowAttack(ShadowModels, WrapperAttack):
         if self.n_shadow_models == 1:  # which is balanced over records instead
             design = rng.permutation(len(label))[None] < self.train_size * len(label)
         answers, _ = train_shadow_models(
-            self,
+            self.estimator,
             records,
             (label, labels),
             design,
@@ -162,6 +162,9 @@ class ShadowAttack(ShadowModels, WrapperAttack):
             seed=rng.randint(2**31 - 1),
             read=_whole,
             keep_models=False,
+            n_jobs=self.n_jobs,
+            memory=self.memory,
+            verbose=self.verbose,
         )
         view = slice_dict(
             proba=answers.reshape(-1, proba.shape[1]), label=np.tile(label, self.n_shadow_models)

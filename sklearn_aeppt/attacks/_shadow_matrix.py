@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import SimpleNamespace
 from typing import Any, Self
 
 import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 
@@ -204,11 +203,8 @@ class ShadowMatrix:
         seed = int(check_random_state(random_state).randint(2**31 - 1))
         rng = check_random_state(seed)
         in_mask = balanced_design(n_shadow_models, X, train_size, rng, label)
-        how = SimpleNamespace(
-            estimator=clone(estimator), n_jobs=n_jobs, memory=memory, verbose=verbose
-        )
         answers, _ = train_shadow_models(
-            how,
+            estimator,
             X,
             (label, y),
             in_mask,
@@ -218,6 +214,9 @@ class ShadowMatrix:
             read=answers_seen,
             keep_models=False,
             asks_labels=asks_labels,
+            n_jobs=n_jobs,
+            memory=memory,
+            verbose=verbose,
         )
         return cls._of(in_mask, answers, y)
 

@@ -145,13 +145,26 @@ def _shadow_model(template, X, labels, is_in, given, n_classes, read, keep_model
 
 
 def train_shadow_models(
-    attack, X, labels, in_mask, given, n_classes, *, seed, read, keep_models, asks_labels=False
+    estimator,
+    X,
+    labels,
+    in_mask,
+    given,
+    n_classes,
+    *,
+    seed,
+    read,
+    keep_models,
+    asks_labels=False,
+    n_jobs,
+    memory,
+    verbose,
 ):
-    """Train ``attack.estimator`` on each row of a design; return (answers, models).
+    """Train clones of `estimator`, one on each row of a design; return (answers, models).
 
     Parameters
     ----------
-    attack : object with the attributes ``estimator``, ``n_jobs``, ``memory``, ``verbose``
+    estimator : unfitted classifier
     X : records
     labels : pair of ndarray of shape (n,)
         The target's columns, int, and the labels as the target was given them.
@@ -168,6 +181,8 @@ def train_shadow_models(
     asks_labels : bool
         Whether ``predicted`` is what the model's ``predict`` says, for targets that decide by
         something else than the argmax of their confidences.
+    n_jobs, memory, verbose
+        As of the attacks.
 
     Returns
     -------
@@ -181,8 +196,8 @@ def train_shadow_models(
                 "classes: give more records, or a larger train_size."
             )
     rng = check_random_state(seed)
-    templates = [reseed(clone(attack.estimator), rng) for _ in in_mask]
-    memory = open_memory(attack.memory)
+    templates = [reseed(clone(estimator), rng) for _ in in_mask]
+    memory = open_memory(memory)
     # the records are hashed once, not once for each model
     told = X, labels, given
     once = hash_of(told, code=(given.constant,)) if memory.location else None
@@ -198,8 +213,8 @@ def train_shadow_models(
         )()
         for template, is_in in zip(templates, in_mask)
     )
-    done = Parallel(n_jobs=attack.n_jobs, return_as="generator")(jobs)
-    done = tqdm(done, "shadow models", len(in_mask), disable=not attack.verbose)
+    done = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    done = tqdm(done, "shadow models", len(in_mask), disable=not verbose)
     answers, models = zip(*done)
     return np.stack(answers), list(models)
 

@@ -11,11 +11,11 @@ from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_aeppt._containers import as_array, as_pandas, column_names
 from sklearn_aeppt._groups import find_groups
+from sklearn_aeppt._number_table import is_large
 from sklearn_aeppt._record_numbers import are_numbers, as_numbers
 from sklearn_aeppt._text import as_text
 
 N_HASHED = 2**12
-DENSE = 2**22  # cells, up to which a sparse table is the dense one that it stands for
 
 
 def records_as_numbers(X: Any) -> tuple[Any, list[str]] | None:
@@ -27,7 +27,7 @@ def records_as_numbers(X: Any) -> tuple[Any, list[str]] | None:
     names = [as_text(name) for name in column_names(X)]
     numbers, X = as_numbers(X), as_pandas(X)
     if numbers is not None:
-        if sparse.issparse(numbers) and np.prod(numbers.shape) <= DENSE:
+        if sparse.issparse(numbers) and not is_large(numbers):
             numbers = numbers.toarray()
         return _finite(numbers, names or _numbered(numbers.shape[1]))
     if hasattr(X, "iloc"):

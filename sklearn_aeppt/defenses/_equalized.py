@@ -296,19 +296,20 @@ class EqualizedClassifier(OutputDefense):
                 shown = groups[g].transport
                 shown = np.eye(len(shown)) if groups[g].unchanged else shown
                 excess[g] = label_excess(own, groups[g].edges, shown, sizes)
-            worst = max(excess, key=lambda g: excess[g])
-            if sum(excess.values()) <= most:
+            gained = sum(excess.values())
+            if gained <= most:
                 break
             if not isinstance(self.n_label_groups, str):
                 warnings.warn(
                     f"n_label_groups={self.n_label_groups} puts labels that behave differently "
                     "into one group: attackers who use the label gain about "
-                    f"{sum(excess.values()):.1%} in accuracy. Raise it, use 'auto', or set "
+                    f"{gained:.1%} in accuracy. Raise it, use 'auto', or set "
                     "pairwise_delta=0.",
                     UserWarning,
                     stacklevel=2,
                 )
                 break
+            worst = max(excess, key=lambda g: excess[g])
             cut = halved(sides, label_group, worst)
             todo = [(worst, 0.0)]
             if cut is not None:

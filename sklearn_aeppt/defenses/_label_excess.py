@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_aeppt.defenses._bins import find_bins
+from sklearn_aeppt.defenses._label_groups import mean_confidence
 
 #: Accuracy beyond that of labels which attackers who use the label may gain: two points.
 MOST = 0.02
@@ -79,9 +80,7 @@ def halved(sides: Sequence[Any], group: np.ndarray, g: int) -> np.ndarray | None
     """
     n_classes = len(group)
     counts = np.array([np.bincount(s.label[s.right], minlength=n_classes) for s in sides])
-    members = sides[0]
-    total = np.bincount(members.label, minlength=n_classes)
-    sure = np.bincount(members.label, members.top, n_classes) / np.maximum(total, 1)
+    sure = mean_confidence(sides[0], n_classes)
     labels = np.flatnonzero((group == g) & counts.any(axis=0))
     labels = labels[np.argsort(sure[labels], kind="stable")]
     reached = np.cumsum(counts[:, labels], axis=1)

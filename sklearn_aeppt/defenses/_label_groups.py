@@ -10,6 +10,12 @@ import numpy as np
 RECORDS_A_GROUP, MOST_GROUPS = 500, 10
 
 
+def mean_confidence(side: Any, n_classes: int) -> np.ndarray:
+    """Return how sure the model is of each label on average, zero of labels never predicted."""
+    count = np.bincount(side.label, minlength=n_classes)
+    return np.bincount(side.label, side.top, n_classes) / np.maximum(count, 1)
+
+
 def group_labels(sides: Sequence[Any], n_groups: int | str, n_classes: int) -> np.ndarray:
     """Return the group of each label, labels whose non-members are about equally sure together.
 
@@ -30,11 +36,7 @@ def group_labels(sides: Sequence[Any], n_groups: int | str, n_classes: int) -> n
     counts = np.array([np.bincount(s.label[s.right], minlength=n_classes) for s in sides])
     if isinstance(n_groups, str):
         n_groups = int(np.clip(counts.sum(axis=1).min() // RECORDS_A_GROUP, 1, MOST_GROUPS))
-    non = sides[1]
-    sure = np.bincount(non.label, non.top, n_classes) / np.maximum(
-        np.bincount(non.label, minlength=n_classes), 1
-    )
-    order = np.argsort(sure, kind="stable")
+    order = np.argsort(mean_confidence(sides[1], n_classes), kind="stable")
     # cut where the scarcer side has had its share
     scarcer = counts[counts.sum(axis=1).argmin()][order]
     share = np.cumsum(scarcer) - scarcer / 2
