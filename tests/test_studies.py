@@ -158,8 +158,8 @@ def test_many_queries_gain_nothing_where_all_rows_are_equal(tmp_path):
     rows = run_study("queries", scale="smoke", out=tmp_path)["tables"]["runs"]
     assert all(row["answers that differ when repeated"] == 0 for row in rows)
     forest = {row["data"]: row for row in rows if row["data"].startswith("digits")}
-    equal = forest["digits-forest: rows equal, template"]
-    assert forest["digits-forest: none"]["gain"] > 0.1
+    equal = forest["digits, forest: rows equal, template"]
+    assert forest["digits, forest: none"]["gain"] > 0.1
     assert equal["gain"] < 2 * equal["interval, half"]
 
 
