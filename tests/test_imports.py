@@ -155,6 +155,7 @@ def test_public_names_are_there_and_listed(package):
             assert getattr(package, name) is getattr(import_module(module), name)
 
 
+@pytest.mark.slow  # two hundred imports of everything
 @pytest.mark.parametrize("there", [False, pytest.param(True, marks=needs_torch)])
 def test_every_module_can_be_imported_first(there):
     """No circle of imports: each module alone, none of the others loaded before."""

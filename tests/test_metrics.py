@@ -461,7 +461,6 @@ def test_grid_search_refits_by_the_papers_rule(overfit, quick_substitute):
         scoring={"neg_abs_advantage": attack_scorer(fixed), "perturbation": perturbation_scorer()},
         refit=aeppt_refit,
         cv=2,
-        n_jobs=2,
     ).fit(X, is_member)
     results = search.cv_results_
     closest = results["mean_test_neg_abs_advantage"].max()

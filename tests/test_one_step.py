@@ -116,7 +116,11 @@ TRAINED = {
     ),
     "OutOfFoldClassifier": (
         OutOfFoldClassifier(
-            DecisionTreeClassifier(random_state=0), cv=3, bandwidth=0.5, random_state=0
+            DecisionTreeClassifier(random_state=0),
+            cv=3,
+            n_repeats=2,
+            bandwidth=0.5,
+            random_state=0,
         ),
         {"labels": "kept", "bandwidth": 0.0},
     ),

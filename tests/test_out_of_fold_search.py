@@ -211,6 +211,7 @@ def test_ties_are_added_as_if_they_had_been_searched_with(monkeypatch):
     np.testing.assert_array_equal(again.nearest_other_, ways[0].nearest_other_)
 
 
+@pytest.mark.slow  # two processes that import everything
 # the cluster's own: sockets and event loops closed late
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::UserWarning")
