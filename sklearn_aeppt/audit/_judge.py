@@ -120,11 +120,11 @@ def _together(rows, void, name):
     if void:
         return "void", f"VOID: {called}: {VOID}."
     if failed:
-        return "fail", f"FAIL: {called}: {len(failed)} of {n} rules not met: {_names(failed)}."
-    unsure = f", {len(skipped)} of them not judged: {_names(skipped)}" if skipped else ""
+        return "fail", f"FAIL: {called}: not met: {_names(failed)} ({len(failed)} of {n})."
+    unsure = f"; not judged and taken as met: {_names(skipped)}" if skipped else ""
     if waived:
         return "waived", f"WAIVED: {called}: passes, as {_names(waived)} may fail for now{unsure}."
-    return "pass", f"PASS: {called}: {n} rules met{unsure}."
+    return "pass", f"PASS: {called}: every rule is met, {n} of {n}{unsure}."
 
 
 def _names(rows, most=5):
