@@ -1,4 +1,4 @@
-"""An audit as an assertion, for the tests of a model."""
+"""An audit as an assertion, for the tests of a model, and as a check of skore's reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn_aeppt.audit import AuditReport, Policy, audit, load_policy
 from sklearn_aeppt.audit._gate import BAD_INPUT
 from sklearn_aeppt.audit._outcome import row_line
 
-__all__ = ["WaivedWarning", "assert_private"]
+__all__ = ["SkorePrivacyCheck", "WaivedWarning", "assert_private"]
 
 
 class WaivedWarning(UserWarning):
@@ -144,6 +144,80 @@ def assert_private(
     _record(record, report.policy)
     _check(report)
     return report
+
+
+class SkorePrivacyCheck:
+    """A check of skore's ``EstimatorReport``: whether its model meets a policy.
+
+    The report's training records are the members and its test records the non-members. skore's
+    `checks.add` takes any class with these attributes, so that this one needs no skore.
+
+    Parameters
+    ----------
+    policy : {"default", "strict", "sacro", "aisvs"}, path-like, dict or Policy, default="default"
+        What the audit may find, see `sklearn_aeppt.audit.load_policy`.
+    attacks : {"quick", "standard", "full"}, list or dict of attacks, default="standard"
+        What the model is attacked with.
+    random_state : int, RandomState instance or None, default=0
+        A fixed seed, so that a report says the same each time.
+
+    Attributes
+    ----------
+    audit_ : AuditReport
+        What the audit of the last report found.
+
+    See Also
+    --------
+    assert_private : The same for tests.
+
+    Examples
+    --------
+    ``report.checks.add([SkorePrivacyCheck()])``, then ``report.checks.summarize()``.
+    """
+
+    code = "AEPPT001"
+    title = "Membership inference"
+    report_types = ["estimator"]
+    docs_url = None
+    severity = "issue"
+    slow = True
+
+    def __init__(
+        self,
+        policy: Policy | Mapping[str, Any] | str | PathLike[str] = "default",
+        attacks: str | Iterable[BaseEstimator] | dict[Any, BaseEstimator] = "standard",
+        *,
+        random_state: int | np.random.RandomState | None = 0,
+    ):
+        self.policy, self.attacks, self.random_state = load_policy(policy), attacks, random_state
+
+    def check_function(self, report: Any) -> str | None:
+        """Audit the model of a report.
+
+        Parameters
+        ----------
+        report : skore.EstimatorReport
+            With training and test records.
+
+        Returns
+        -------
+        explanation : str or None
+            What is not met; None if the policy is met. With waivers, nothing is flagged.
+        """
+        X_mem, y_mem, X_non, y_non = report.X_train, report.y_train, report.X_test, report.y_test
+        if any(side is None for side in (X_mem, y_mem, X_non, y_non)):
+            from skore import CheckNotApplicable  # who has such a report has skore
+
+            raise CheckNotApplicable("An audit takes training and test records with labels.")
+        self.audit_ = audit(
+            report.estimator_, X_mem, y_mem, X_non, y_non, self.attacks,
+            random_state=self.random_state, policy=self.policy,
+        )  # fmt: skip
+        policy = self.audit_.policy
+        if policy["outcome"] in ("pass", "waived"):
+            return None
+        failed = [row for row in policy["rules"] if row["outcome"] == "fail"]
+        return " ".join([policy["message"], *(f"{row['reason']}." for row in failed)])
 
 
 def _nowhere(name, value):

@@ -5,6 +5,7 @@ import json
 import pkgutil
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,13 @@ def equalized(page):
     assert page.frontier["l1"][0] > 0
 
 
-CHECKS = (readme, start, records, extending, attacks, equalized)
+def policies(page):
+    assert page.report.policy["outcome"] == "fail" and page.strict["outcome"] == "fail"
+    assert page.mine.structure["smallest_leaf"] == 10
+    page.test_the_model_keeps_its_training_records_private(lambda name, value: None)
+
+
+CHECKS = (readme, start, records, extending, attacks, equalized, policies)
 
 
 @pytest.mark.parametrize("name", [page.name for page in PAGES])
@@ -92,6 +99,38 @@ def test_snippets_run_as_they_stand(name, run_page):
     for check in CHECKS:
         if check.__name__ == Path(name).stem.lower():
             check(page)
+
+
+@pytest.mark.parametrize("package", ["mlflow", "skore"])
+def test_snippets_of_other_libraries_run_where_they_are(package, run_page, monkeypatch):
+    pytest.importorskip(package)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs.db")
+    (code,) = (
+        code for code in blocks("py", ROOT / "docs/policies.md")
+        if code.startswith((f"import {package}", f"from {package}"))
+    )  # fmt: skip
+    exec(code, vars(run_page("policies.md")))
+
+
+def test_files_on_the_page_of_policies_are_what_they_say(tmp_path, monkeypatch, capsys):
+    yaml = pytest.importorskip("yaml")
+    from sklearn_aeppt.__main__ import main
+    from sklearn_aeppt.audit import load_policy
+
+    policy, action, hook = map(yaml.safe_load, blocks("yaml", ROOT / "docs/policies.md"))
+    assert load_policy(policy).waivers[1].where == "region=north"
+    (ours,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    (used,) = hook["repos"][0]["hooks"]
+    assert used["id"] == ours["id"] and ours["language"] == "system"
+    (command,) = (
+        step["run"] for step in action["jobs"]["audit"]["steps"] if "audit" in step.get("run", "")
+        and not step["run"].startswith("pip")
+    )  # fmt: skip
+    for line in (shlex.split(command), [*ours["entry"].split(), *used["args"]]):
+        program, *arguments = line
+        assert program == "sklearn-aeppt"
+        monkeypatch.chdir(tmp_path)  # there is no policy: all that comes before is understood
+        assert main(arguments) == 2 and "policy.yaml" in capsys.readouterr().err
 
 
 def test_every_page_with_snippets_that_the_issue_names_is_run():

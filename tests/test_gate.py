@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from sklearn_aeppt.__main__ import main
 from sklearn_aeppt.attacks import GapAttack, ThresholdAttack
 from sklearn_aeppt.audit import _gate_files as forms
 from sklearn_aeppt.audit import apply_policy
-from sklearn_aeppt.testing import WaivedWarning, assert_private
+from sklearn_aeppt.testing import SkorePrivacyCheck, WaivedWarning, assert_private
 
 junitparser = pytest.importorskip("junitparser")
 
@@ -152,6 +153,39 @@ def test_a_real_pytest_run_has_five_outcomes_that_a_consumer_reads(tmp_path):
     assert "FAIL: policy policy: not met: excess" in messages["test_fail"][0]
     assert "did you mean 'excess'?" in messages["test_bad_input"][0]
     assert "out of memory" in messages["test_crash"][0]
+
+
+# ---- skore
+
+
+def test_a_check_of_skores_reports(forest):
+    pytest.importorskip("skore")
+    from skore import EstimatorReport
+
+    said = {}
+    for name, policy in (("fail", LIMIT), ("pass", LENIENT)):
+        report = EstimatorReport(forest, X_train=MEM, y_train=Y[:600], X_test=NON, y_test=Y[600:])
+        report.checks.add([SkorePrivacyCheck(policy, ATTACKS)])
+        display = report.checks.summarize().frame().set_index("code").loc["AEPPT001"]
+        said[name] = display.to_dict()
+    assert said["fail"]["severity"] == "issue" and "not met: excess" in said["fail"]["explanation"]
+    assert said["pass"]["severity"] == "passed"
+    report = EstimatorReport(forest, X_test=NON, y_test=Y[600:])
+    report.checks.add([SkorePrivacyCheck(LENIENT, ATTACKS)])
+    found = report.checks.summarize().frame().set_index("code").loc["AEPPT001"]
+    assert found["severity"] == "not_applicable"
+
+
+def test_the_check_reads_what_a_report_holds(forest):
+    report = SimpleNamespace(
+        estimator_=forest, X_train=MEM, y_train=Y[:600], X_test=NON, y_test=Y[600:]
+    )
+    check = SkorePrivacyCheck(LIMIT, ATTACKS)
+    said = check.check_function(report)
+    assert "not met: excess" in said and "above 2.00 points" in said
+    assert check.audit_.policy["outcome"] == "fail"
+    assert SkorePrivacyCheck(LENIENT, ATTACKS).check_function(report) is None
+    assert SkorePrivacyCheck(WAIVED, ATTACKS).check_function(report) is None
 
 
 # ---- the command

@@ -212,7 +212,7 @@ def _least(rule, where, least, value, policy, unknown="it is not known"):
     given = {"limit": least, "value": value}
     if value is None:
         return _row(rule, where, "not judged", unknown, policy.not_judged, **given)
-    said = f"{FIGURES[rule]}: {value:,}; it takes {least:,}"
+    said = f"{value:,} {FIGURES[rule]}; it takes {least:,}"
     return _row(rule, where, "pass" if value >= least else "fail", said, **given)
 
 
@@ -223,7 +223,7 @@ def _structure(report, rule, limit, policy):
         return _row(rule, "model", "not judged", said, policy.not_judged, limit=limit)
     if rule == "stored_records":
         n = max(held["stored"].values(), default=0)
-        said = f"{FIGURES[rule]}: {n:,}; at most {limit:,} may"
+        said = f"{n:,} {FIGURES[rule]}; at most {limit:,} may be"
         return _row(rule, "model", "pass" if n <= limit else "fail", said, limit=limit, value=n)
     if rule == "smallest_leaf" and held["smallest_leaf"] is None:
         said = "no trees were found, whose leaves could hold few records"
