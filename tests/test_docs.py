@@ -102,14 +102,23 @@ def test_snippets_run_as_they_stand(name, run_page):
 
 
 @pytest.mark.parametrize("package", ["mlflow", "skore"])
-def test_snippets_of_other_libraries_run_where_they_are(package, run_page, monkeypatch):
-    pytest.importorskip(package)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs.db")
+def test_snippets_of_other_libraries_run_where_they_are(package, run_page, tmp_path, monkeypatch):
+    library = pytest.importorskip(package)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "runs").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a database takes all of MLflow
     (code,) = (
         code for code in blocks("py", ROOT / "docs/policies.md")
         if code.startswith((f"import {package}", f"from {package}"))
     )  # fmt: skip
-    exec(code, vars(run_page("policies.md")))
+    page = vars(run_page("policies.md"))
+    exec(code, page)
+    if package == "mlflow":
+        (run,) = library.search_runs(output_format="list")
+        assert run.data.tags["privacy"] == "fail"
+        assert run.data.metrics["excess_at_least"] == page["report"].excess_at_least
+    else:
+        found = page["skore_report"].checks.summarize(ignore=["SKD008"]).frame("issue")
+        assert "AEPPT001" in set(found["code"])
 
 
 def test_files_on_the_page_of_policies_are_what_they_say(tmp_path, monkeypatch, capsys):

@@ -158,22 +158,23 @@ def test_a_real_pytest_run_has_five_outcomes_that_a_consumer_reads(tmp_path):
 # ---- skore
 
 
-def test_a_check_of_skores_reports(forest):
+def test_a_check_of_skores_reports():
     pytest.importorskip("skore")
     from skore import EstimatorReport
 
     said = {}
     for name, policy in (("fail", LIMIT), ("pass", LENIENT)):
+        forest = RandomForestClassifier(30, random_state=0)  # the report fits it
         report = EstimatorReport(forest, X_train=MEM, y_train=Y[:600], X_test=NON, y_test=Y[600:])
         report.checks.add([SkorePrivacyCheck(policy, ATTACKS)])
         display = report.checks.summarize().frame().set_index("code").loc["AEPPT001"]
         said[name] = display.to_dict()
-    assert said["fail"]["severity"] == "issue" and "not met: excess" in said["fail"]["explanation"]
-    assert said["pass"]["severity"] == "passed"
-    report = EstimatorReport(forest, X_test=NON, y_test=Y[600:])
+    assert said["fail"]["section"] == "issue" and "not met: excess" in said["fail"]["explanation"]
+    assert said["pass"]["section"] == "passed"
+    report = EstimatorReport(report.estimator_, X_test=NON, y_test=Y[600:])
     report.checks.add([SkorePrivacyCheck(LENIENT, ATTACKS)])
     found = report.checks.summarize().frame().set_index("code").loc["AEPPT001"]
-    assert found["severity"] == "not_applicable"
+    assert found["section"] == "not_applicable"
 
 
 def test_the_check_reads_what_a_report_holds(forest):

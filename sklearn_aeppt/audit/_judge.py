@@ -9,7 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from sklearn_aeppt._text import as_text, shown_name
-from sklearn_aeppt.audit._figures import Figure, figure, parts
+from sklearn_aeppt.audit._policy_figures import Figure, figure, parts
 from sklearn_aeppt.audit._outcome import FIGURES, row_name, shown_value
 from sklearn_aeppt.audit._policy import Limit, Policy, load_policy
 from sklearn_aeppt.audit._sentences import FEW
