@@ -341,7 +341,7 @@ def test_a_verdict_that_decides_nothing():
 def test_void_figures_neither_meet_nor_miss_a_rule():
     blind = {**made().checks["blind"], "differs": True, "columns": ["month"]}
     found = judged("default", checks={"blind": blind})
-    assert found["outcome"] == "void" and found["message"].startswith("VOID: policy default")
+    assert found["outcome"] == "void" and found["message"].startswith("VOID: members can be told")
     assert {r["outcome"] for r in found["rules"]} == {"void"} and VOID in found["message"]
     waived = {"extends": "default", "waivers": [{**WAIVER, "rule": "check"}]}
     assert judged(waived, checks={"blind": blind})["outcome"] == "void"  # it cannot be waived

@@ -9,9 +9,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from sklearn_aeppt._text import as_text, shown_name
-from sklearn_aeppt.audit._policy_figures import Figure, figure, parts
 from sklearn_aeppt.audit._outcome import FIGURES, row_name, shown_value
 from sklearn_aeppt.audit._policy import Limit, Policy, load_policy
+from sklearn_aeppt.audit._policy_figures import Figure, figure, parts
 from sklearn_aeppt.audit._sentences import FEW
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _together(rows, void, name):
     skipped = [row for row in rows if row["outcome"] == "not judged"]
     called, n = f"policy {shown_name(name, 60)}", len(rows)
     if void:
-        return "void", f"VOID: {called}: {VOID}."
+        return "void", f"VOID: {VOID} ({called})."
     if failed:
         return "fail", f"FAIL: {called}: not met: {_names(failed)} ({len(failed)} of {n})."
     unsure = f"; not judged and taken as met: {_names(skipped)}" if skipped else ""
