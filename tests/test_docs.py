@@ -262,6 +262,26 @@ def test_figures_below_the_floor_are_those_of_the_result():
         assert here[2:5] == [strongest, hostile, accuracy]
 
 
+def test_figures_of_the_page_of_policies_are_those_of_the_result():
+    tables = json.loads((ROOT / "docs/results/policies.json").read_text("utf-8"))["tables"]
+    page = (ROOT / "docs/policies.md").read_text("utf-8")
+    for row in tables["policies"]:
+        cells = row["data"], f"`{row['policy']}`", row["fail"], row["void"], row["pass"]
+        assert f"| {' | '.join(map(str, cells))} |" in page
+    leak, other = (
+        {row["limit at random guessing on"]: row for row in tables["limits"] if row["data"] == data}
+        for data in ("forest that leaks", "random membership")
+    )
+    for rule, row in other.items():
+        shown = (f"{one['exceeded']} of {one['seeds']}" for one in (row, leak[rule]))
+        assert f"| `{rule}` | {' | '.join(shown)} |" in page
+    excess = next(row for row in tables["policies"] if row["data"] == "forest that leaks")
+    assert f"is {100 * excess['its excess']:.1f} points above the floor" in page
+    false = sum(row["fail"] for row in tables["policies"]
+                if (row["data"], row["policy"]) == ("random membership", "default"))  # fmt: skip
+    assert false == 0  # the page says none
+
+
 def test_the_picture_of_the_front_page_is_drawn_from_its_result():
     pytest.importorskip("matplotlib")
     script = runpy.run_path(str(ROOT / "docs/front_page.py"))
