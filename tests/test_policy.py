@@ -200,6 +200,7 @@ def test_without_yaml_json_is_read_and_yaml_says_what_it_needs(tmp_path, monkeyp
     assert load_policy(tmp_path / "p.json").rules == ["excess"]
     with pytest.raises(ImportError, match=r"sklearn-aeppt\[policy\]"):
         load_policy(tmp_path / "p.yaml")
+    assert load_policy(tmp_path / "p.json").name == "p"
     with pytest.raises(FileNotFoundError):
         load_policy(tmp_path / "none.json")
 
@@ -278,6 +279,8 @@ def test_each_part_of_a_slice_is_a_rule():
     assert [r["where"] for r in found] == ["class=a", "class=b", "class=rare"]
     assert [r["outcome"] for r in found] == ["pass", "fail", "not judged"]
     assert found[1]["low"] > 0.7 and "3 members and 90 non-members" in found[2]["reason"]
+    persons = {"members": 99, "non_members": 99}
+    assert only({"slices": {"class": 0.7}}, n_persons=persons)["outcome"] == "not judged"
     found = only({"slices": {"region": 0.7}})
     assert found["outcome"] == "not judged" and "it has class" in found["reason"]
 
@@ -311,7 +314,9 @@ def test_checks_that_have_to_be_passed():
     not_run = {"not_run": "only confidences are given"}
     checks = dict.fromkeys(("blind", "near_duplicates", "structure"), not_run)
     found = judged(policy, checks=checks, defended=True)["rules"]
-    assert {r["outcome"] for r in found} == {"fail"}
+    assert {(r["outcome"], r["counts_as"]) for r in found} == {("not judged", "fail")}
+    lenient = judged({**policy, "not_judged": "pass"}, checks=checks, defended=True)
+    assert lenient["outcome"] == "pass" and "taken as met: check blind" in lenient["message"]
     assert found[0]["reason"] == "it was not run: only confidences are given"
     near = {**made().checks, "near_duplicates": {"n": 100, "near": 2}}
     found = judged(policy, checks=near, defended=True, n_fitted_on=20_000)["rules"]

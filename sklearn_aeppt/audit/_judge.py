@@ -245,7 +245,10 @@ def _required(report, policy):
         yield _row("kind", kind, "pass" if names else "fail", said)
     for check in policy.require.get("checks", ()):
         passed, said = _check(report, check)
-        yield _row("check", check, "pass" if passed else "fail", said)
+        if passed is None:
+            yield _row("check", check, "not judged", said, policy.not_judged)
+        else:
+            yield _row("check", check, "pass" if passed else "fail", said)
     if policy.require.get("persons"):
         judged = report.n_persons is not None
         said = "persons are judged" if judged else "records are judged, not persons (groups=)"
@@ -253,17 +256,17 @@ def _required(report, policy):
 
 
 def _check(report, name):
-    """Return (whether it passed, what was found)."""
+    """Return (whether it passed, None if it was not run; what was found)."""
     if name == "fitted_on":
         if not report.defended:
             return True, "the target is no defense that was fitted on members"
         n, of = report.n_fitted_on, report.n_members
         if n is None:
-            return False, "it is not known which members the defense was fitted on (fitted_on=)"
+            return None, "it is not known which members the defense was fitted on (fitted_on=)"
         return n >= FITTED * of, f"the defense was fitted on {n:,} of {of:,} audited members"
     held = report.checks.get(name, {"not_run": "the report holds no such check"})
     if "not_run" in held:
-        return False, f"it was not run: {held['not_run']}"
+        return None, f"it was not run: {held['not_run']}"
     if name == "blind":
         figures = f"AUC {held['auc']:.3f}, p = {held['p_value']:.2g}"
         return not held["differs"], f"members against non-members without the target: {figures}"

@@ -39,8 +39,8 @@ def shown_value(rule: str, value: float | None) -> str:
 
 def row_name(row: Mapping[str, Any]) -> str:
     """Return what a rule's outcome is called, on one line."""
-    plain = row["where"] in ("records", "persons", "model", "report")
-    return row["rule"] if plain else f"{row['rule']} {shown_name(row['where'], 60)}"
+    several = row["rule"] in ("slice", "attack", "kind", "check")
+    return f"{row['rule']} {shown_name(row['where'], 60)}" if several else row["rule"]
 
 
 def row_line(row: Mapping[str, Any]) -> str:

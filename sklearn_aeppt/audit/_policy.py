@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from math import inf, isfinite
 from numbers import Integral, Real
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 from sklearn_aeppt._text import as_text, shown_name
@@ -70,7 +71,7 @@ class Policy:
     Parameters
     ----------
     name : str, default="policy"
-        What the outcome calls it.
+        What the outcome calls it; of a file without one, the name of the file.
     description : str, default=""
         One line on what it is for.
     mode : {"exceeds", "excluded"}, default="exceeds"
@@ -89,7 +90,7 @@ class Policy:
     slices : dict, default={}
         Name of a slice, such as "class" -> limit on the strongest attack's accuracy in each of its
         parts, or ``{"limit": ..., "mode": ..., "min_records": ...}``; parts with fewer than
-        ``min_records`` (20) on a side are not judged.
+        ``min_records`` (20) on a side are not judged, and none where persons are judged.
     records : dict, default={}
         ``members``, ``non_members``: smallest numbers of records (or of persons, if they are
         judged).
@@ -303,7 +304,7 @@ def load_policy(policy: Policy | Mapping[str, Any] | str | PathLike[str]) -> Pol
             f"ends in {', '.join(ENDINGS)}."
         )
     try:
-        return _from_mapping(read_mapping(path))
+        return _from_mapping({"name": Path(path).stem, **read_mapping(path)})
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 

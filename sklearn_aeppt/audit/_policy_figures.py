@@ -56,6 +56,9 @@ def parts(report: AuditReport, name: str, limit: Limit) -> Iterator[tuple[str, F
         has = ", ".join(shown_name(key, 40) for key in report.slices) or "none"
         yield name, Figure(lacks=f"the report has no slice of this name (slices=): it has {has}")
         return
+    if report.n_persons is not None:
+        yield name, Figure(lacks="slices count records, of which several are of one person")
+        return
     # the attack was picked by all records, those of the part included
     error = ERROR / max(1, len(table["class"]) * len(report._judged))
     columns = ("class", "n_members", "n_non_members", "accuracy")

@@ -24,7 +24,6 @@ PRESETS: dict[str, dict[str, Any]] = {
             "tpr_at_0.001_fpr": 0.01,
             "canaries": 0.75,
         },
-        "slices": {"class": {"limit": 0.65, "mode": "exceeds", "min_records": 50}},
         "records": {"members": 2_000, "non_members": 10_000},
         "require": {
             "kinds": ["adaptive", "labels_only", "variants", "per_record"],
