@@ -277,6 +277,7 @@ def test_figures_of_the_page_of_policies_are_those_of_the_result():
         assert f"| `{rule}` | {' | '.join(shown)} |" in page
     excess = next(row for row in tables["policies"] if row["data"] == "forest that leaks")
     assert f"is {100 * excess['its excess']:.1f} points above the floor" in page
+    assert f"erred in {other['epsilon']['exceeded']} of {other['epsilon']['seeds']} here" in page
     false = sum(row["fail"] for row in tables["policies"]
                 if (row["data"], row["policy"]) == ("random membership", "default"))  # fmt: skip
     assert false == 0  # the page says none
