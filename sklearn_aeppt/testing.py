@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from os import PathLike
 from typing import Any
 
@@ -46,6 +47,7 @@ def assert_private(
     fit_params: Mapping[str, Any] | None = None,
     record_params: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     fitted_on: Any = None,
+    baseline: str | PathLike[str] | None = None,
     record_property: Callable[[str, str], None] | None = None,
 ) -> AuditReport:
     """Audit a model and assert that it meets a policy.
@@ -87,6 +89,9 @@ def assert_private(
         The same for what has one value for each record.
     fitted_on : records, default=None
         The records that ``fit`` of a defense was given as members.
+    baseline : path-like or None, default=None
+        File of an earlier report (``report.to_json(path)``) on the same records with the same
+        attacks, than which this one must not be worse, beyond what chance explains.
     record_property : callable, default=None
         Called with a name and a text for the outcome ("pass", "waived", "fail", "bad input" or
         "internal error") and for each rule: pytest's fixture of this name writes them to its JUnit
@@ -100,10 +105,11 @@ def assert_private(
     Raises
     ------
     AssertionError
-        If a rule is not met and not waived.
+        If a rule is not met and not waived, or the report is worse than the baseline.
     ValueError
-        If the records, the policy or another argument are not valid, or members can be told from
-        non-members without the model, so that no rule can be met or missed.
+        If the records, the policy or another argument are not valid, the baseline cannot be
+        compared, or members can be told from non-members without the model, so that no rule can be
+        met or missed.
     TypeError
         If several models are given, or one that is no classifier.
 
@@ -143,6 +149,8 @@ def assert_private(
         raise
     _record(record, report.policy)
     _check(report)
+    if baseline is not None:
+        _check_baseline(report, baseline, record)
     return report
 
 
@@ -222,6 +230,15 @@ class SkorePrivacyCheck:
 
 def _nowhere(name, value):
     """Record a property where nobody asked for it."""
+
+
+def _check_baseline(report, baseline, record):
+    """Raise if a report is worse than an earlier one, of which the file is given."""
+    audits = import_module("sklearn_aeppt.audit")
+    change = audits.compare_reports(audits.AuditReport.from_json(baseline), report)
+    record("privacy against the baseline", change.verdict)
+    if change.worse:
+        raise AssertionError(change.verdict)
 
 
 def _record(record, policy):

@@ -16,6 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from test_policy import TODAY, made
 
 import sklearn_aeppt
+from sklearn_aeppt import audit as audits
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt.attacks import GapAttack, ThresholdAttack
 from sklearn_aeppt.audit import _gate_files as forms
@@ -72,6 +73,22 @@ def test_void_figures_are_an_error_and_no_failure(forest):
         assert_private(forest, MEM, Y[:600], SHIFTED, Y[600:], policy=LENIENT, attacks=ATTACKS)
     with pytest.raises(TypeError, match="one model at a time"):
         assert_private({"a": forest}, MEM, Y[:600], NON, Y[600:])
+
+
+@pytest.mark.skipif("compare_reports" not in audits.__all__, reason="needs compare_reports")
+def test_a_report_must_not_be_worse_than_the_baseline(forest, tmp_path):
+    sides, said = (MEM, Y[:600], NON, Y[600:]), {}
+    options = {"policy": LENIENT, "attacks": ATTACKS}
+    calm = RandomForestClassifier(30, min_samples_leaf=20, random_state=0).fit(*sides[:2])
+    assert_private(calm, *sides, **options).to_json(tmp_path / "calm.json")
+    assert_private(calm, *sides, **options, baseline=tmp_path / "calm.json",
+                   record_property=said.setdefault)  # fmt: skip
+    assert said["privacy against the baseline"].startswith("Nothing got worse")
+    with pytest.raises(AssertionError, match=r"WORSE: \d"):
+        assert_private(forest, *sides, **options, baseline=tmp_path / "calm.json")
+    with pytest.raises(ValueError, match="different non-members"):
+        assert_private(calm, *sides[:2], NON[:500], Y[600:1100], **options,
+                       baseline=tmp_path / "calm.json")  # fmt: skip
 
 
 PROJECT = """
