@@ -32,6 +32,7 @@ SUBMODULES = (
     "displays",
     "metrics",
     "networks",
+    "testing",
 )
 
 __getattr__, __dir__, __all__ = lazy(__name__, MODULES, SUBMODULES)

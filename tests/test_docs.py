@@ -5,6 +5,7 @@ import json
 import pkgutil
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,13 @@ def equalized(page):
     assert page.frontier["l1"][0] > 0
 
 
-CHECKS = (readme, start, records, extending, attacks, equalized)
+def policies(page):
+    assert page.report.policy["outcome"] == "fail" and page.strict["outcome"] == "fail"
+    assert page.mine.structure["smallest_leaf"] == 10
+    page.test_the_model_keeps_its_training_records_private(lambda name, value: None)
+
+
+CHECKS = (readme, start, records, extending, attacks, equalized, policies)
 
 
 @pytest.mark.parametrize("name", [page.name for page in PAGES])
@@ -92,6 +99,47 @@ def test_snippets_run_as_they_stand(name, run_page):
     for check in CHECKS:
         if check.__name__ == Path(name).stem.lower():
             check(page)
+
+
+@pytest.mark.parametrize("package", ["mlflow", "skore"])
+def test_snippets_of_other_libraries_run_where_they_are(package, run_page, tmp_path, monkeypatch):
+    library = pytest.importorskip(package)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "runs").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a database takes all of MLflow
+    (code,) = (
+        code for code in blocks("py", ROOT / "docs/policies.md")
+        if code.startswith((f"import {package}", f"from {package}"))
+    )  # fmt: skip
+    page = vars(run_page("policies.md"))
+    exec(code, page)
+    if package == "mlflow":
+        (run,) = library.search_runs(output_format="list")
+        assert run.data.tags["privacy"] == "fail"
+        assert run.data.metrics["excess_at_least"] == page["report"].excess_at_least
+    else:
+        found = page["skore_report"].checks.summarize(ignore=["SKD008"]).frame("issue")
+        assert "AEPPT001" in set(found["code"])
+
+
+def test_files_on_the_page_of_policies_are_what_they_say(tmp_path, monkeypatch, capsys):
+    yaml = pytest.importorskip("yaml")
+    from sklearn_aeppt.__main__ import main
+    from sklearn_aeppt.audit import load_policy
+
+    policy, action, hook = map(yaml.safe_load, blocks("yaml", ROOT / "docs/policies.md"))
+    assert load_policy(policy).waivers[1].where == "region=north"
+    (ours,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    (used,) = hook["repos"][0]["hooks"]
+    assert used["id"] == ours["id"] and ours["language"] == "system"
+    (command,) = (
+        step["run"] for step in action["jobs"]["audit"]["steps"] if "audit" in step.get("run", "")
+        and not step["run"].startswith("pip")
+    )  # fmt: skip
+    for line in (shlex.split(command), [*ours["entry"].split(), *used["args"]]):
+        program, *arguments = line
+        assert program == "sklearn-aeppt"
+        monkeypatch.chdir(tmp_path)  # there is no policy: all that comes before is understood
+        assert main(arguments) == 2 and "policy.yaml" in capsys.readouterr().err
 
 
 def test_every_page_with_snippets_that_the_issue_names_is_run():
@@ -212,6 +260,27 @@ def test_figures_below_the_floor_are_those_of_the_result():
         here = [cell.strip().strip("*") for cell in line.split("|")]
         strongest, hostile, _, accuracy, *_ = cells(f"location30: {title}")
         assert here[2:5] == [strongest, hostile, accuracy]
+
+
+def test_figures_of_the_page_of_policies_are_those_of_the_result():
+    tables = json.loads((ROOT / "docs/results/policies.json").read_text("utf-8"))["tables"]
+    page = (ROOT / "docs/policies.md").read_text("utf-8")
+    for row in tables["policies"]:
+        cells = row["data"], f"`{row['policy']}`", row["fail"], row["void"], row["pass"]
+        assert f"| {' | '.join(map(str, cells))} |" in page
+    leak, other = (
+        {row["limit at random guessing on"]: row for row in tables["limits"] if row["data"] == data}
+        for data in ("forest that leaks", "random membership")
+    )
+    for rule, row in other.items():
+        shown = (f"{one['exceeded']} of {one['seeds']}" for one in (row, leak[rule]))
+        assert f"| `{rule}` | {' | '.join(shown)} |" in page
+    excess = next(row for row in tables["policies"] if row["data"] == "forest that leaks")
+    assert f"is {100 * excess['its excess']:.1f} points above the floor" in page
+    assert f"erred in {other['epsilon']['exceeded']} of {other['epsilon']['seeds']} here" in page
+    false = sum(row["fail"] for row in tables["policies"]
+                if (row["data"], row["policy"]) == ("random membership", "default"))  # fmt: skip
+    assert false == 0  # the page says none
 
 
 def test_the_picture_of_the_front_page_is_drawn_from_its_result():

@@ -154,6 +154,14 @@ def test_the_gate_is_counted_for_models_that_leak_and_for_others(tmp_path):
     assert len(tables["runs"]) == 8
 
 
+def test_policies_are_counted_for_models_that_leak_and_for_others(tmp_path):
+    tables = run_study("policies", scale="smoke", out=tmp_path)["tables"]
+    for row in tables["policies"]:
+        assert row["seeds"] == 2 == row["pass"] + row["fail"] + row["void"]
+    rules = {row["limit at random guessing on"] for row in tables["limits"]}
+    assert {"excess", "accuracy", "auc", "epsilon", "slice"} <= rules
+
+
 def test_many_queries_gain_nothing_where_all_rows_are_equal(tmp_path):
     rows = run_study("queries", scale="smoke", out=tmp_path)["tables"]["runs"]
     assert all(row["answers that differ when repeated"] == 0 for row in rows)

@@ -26,6 +26,7 @@ STUDIES = {
     "increments": "AEPPT by increments: time against matrix products, and the same vectors",
     "oracles": "the equalized defense against variants, counts of equal outputs, and several keys",
     "out_of_fold": "the out-of-fold defense: attackers below the floor, hostile variants, utility",
+    "policies": "how often policies fail a model that leaks nothing, and one that leaks ten points",
     "protection": "non-adaptive and retrained attacks on AEPPT",
     "queries": "a thousand queries about a record and its variants",
     "records": "attacks with shadow models (per record) on every defense",

@@ -6,6 +6,9 @@ from sklearn_aeppt._lazy import lazy
 
 if TYPE_CHECKING:  # a type checker does not see lazy names
     from sklearn_aeppt.audit._audit import audit as audit
+    from sklearn_aeppt.audit._judge import apply_policy as apply_policy
+    from sklearn_aeppt.audit._policy import Policy as Policy
+    from sklearn_aeppt.audit._policy import load_policy as load_policy
     from sklearn_aeppt.audit._report import AuditComparison as AuditComparison
     from sklearn_aeppt.audit._report import AuditReport as AuditReport
     from sklearn_aeppt.audit._structure import StructuralRisk as StructuralRisk
@@ -15,8 +18,11 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
 MODULES = {
     "AuditComparison": "_report",
     "AuditReport": "_report",
+    "Policy": "_policy",
     "StructuralRisk": "_structure",
+    "apply_policy": "_judge",
     "audit": "_audit",
+    "load_policy": "_policy",
     "structural_risk": "_structure",
 }
 

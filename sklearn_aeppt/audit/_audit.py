@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from functools import partial
+from os import PathLike
 from typing import Any, overload
 
 import numpy as np
@@ -31,6 +32,8 @@ from sklearn_aeppt.audit._by_record import join_fit_params, join_groups, join_sl
 from sklearn_aeppt.audit._canaries import canary_risk
 from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, strongest_excess_at_least
 from sklearn_aeppt.audit._exposed import from_one_run, record_table
+from sklearn_aeppt.audit._judge import apply_policy
+from sklearn_aeppt.audit._policy import Policy, load_policy
 from sklearn_aeppt.audit._report import AuditComparison, AuditReport
 from sklearn_aeppt.audit._shared_models import share_shadow_models
 from sklearn_aeppt.audit._suites import (
@@ -69,6 +72,7 @@ def audit(
     name: object = None,
     groups: tuple[ArrayLike, ArrayLike] | None = None,
     slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
+    policy: Policy | Mapping[str, Any] | str | PathLike[str] | None = None,
     memory: str | Memory | None = None,
     verbose: int = 0,
     classes: ArrayLike | None = None,
@@ -92,6 +96,7 @@ def audit(
     name: object = None,
     groups: tuple[ArrayLike, ArrayLike] | None = None,
     slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
+    policy: Policy | Mapping[str, Any] | str | PathLike[str] | None = None,
     memory: str | Memory | None = None,
     verbose: int = 0,
     classes: ArrayLike | None = None,
@@ -114,6 +119,7 @@ def audit(
     name: object = None,
     groups: tuple[ArrayLike, ArrayLike] | None = None,
     slices: Mapping[Any, tuple[ArrayLike, ArrayLike]] | None = None,
+    policy: Policy | Mapping[str, Any] | str | PathLike[str] | None = None,
     memory: str | Memory | None = None,
     verbose: int = 0,
     classes: ArrayLike | None = None,
@@ -178,6 +184,10 @@ def audit(
         Groups of records to report on by themselves: name -> (values of the members, values of
         the non-members), such as ``{"region": (region_mem, region_non)}``. A report has the
         slices "class" and "answer" of its own.
+    policy : str, path-like, dict, Policy or None, default=None
+        What the report may hold, see `load_policy`: the name of a preset ("default", "strict",
+        "sacro", "aisvs"), a YAML or JSON file, or its parameters. The outcome is the report's
+        ``policy``; a rule that fails is no error here.
     memory : str, joblib.Memory or None, default=None
         Cache of finished attacks: an audit that was interrupted resumes where it stopped. Readable
         by its owner only; an attack whose code has changed is run again. Joblib loads pickles from
@@ -213,8 +223,8 @@ def audit(
         the target's confidences are not probability vectors, one column for each class; if several
         targets differ in their classes; if no attack can be run; if `groups`, `slices` or
         `record_params` do not hold one value for each record of either side, or `groups` fewer
-        than 4 persons of a side; if `fitted_on` has other columns, or is given with confidences in
-        the place of records.
+        than 4 persons of a side; if `policy` is not valid; if `fitted_on` has other columns, or is
+        given with confidences in the place of records.
     TypeError
         If the target has no ``predict_proba``, or has its own classes and is given `classes`.
 
@@ -229,6 +239,7 @@ def audit(
     --------
     AuditReport : What is returned for one target.
     AuditComparison : What is returned for several.
+    apply_policy : Judges a report that exists by a policy.
     sklearn_aeppt.attacks.ScoreAttack : What an attack states that it needs.
     sklearn_aeppt.metrics.label_only_floor : The accuracy that every attack is compared with.
 
@@ -243,11 +254,13 @@ def audit(
     >>> report.leakage
     'confidences'
     """
+    policy = None if policy is None else load_policy(policy)  # before the work
     target = with_classes(target, classes)
     if isinstance(target, dict):
         return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
                         fitted_on, groups=groups, slices=slices, memory=memory, verbose=verbose,
-                        fit_params=fit_params, record_params=record_params)  # fmt: skip
+                        fit_params=fit_params, record_params=record_params,
+                        policy=policy)  # fmt: skip
     check_ready(target)
     # equal confidences are no equal records
     equal_count = not takes_confidences(target)
@@ -312,7 +325,7 @@ def audit(
     parts = {"class": y, "answer": np.where(right, "right", "wrong"), **parts}
     adaptive = [done[i] for i in judged]
     not_run = [{"attack": c.name, "not_run": c.not_run} for c in found if c.not_run]
-    return AuditReport(
+    report = AuditReport(
         name=as_text(_name_of(target) if name is None else name),
         results=[*rows, *not_run],
         strongest=strongest,
@@ -334,6 +347,7 @@ def audit(
         records=record_table(X_mem, X_non, kept, units, adaptive, persons),
         epsilon=from_one_run(truth, adaptive, units.halves, seed),
     )
+    return report if policy is None else apply_policy(report, policy)
 
 
 def _halves(is_member, persons, seed):

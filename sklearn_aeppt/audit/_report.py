@@ -14,6 +14,7 @@ import numpy as np
 
 from sklearn_aeppt._saving import write_text
 from sklearn_aeppt._text import as_text, group_name, html_name, picture_name, shown_name, to_json
+from sklearn_aeppt.audit._outcome import policy_lines
 from sklearn_aeppt.audit._sentences import accused_rows, checks_say, exposed_says
 from sklearn_aeppt.metrics import OneRunEpsilon, clopper_pearson
 
@@ -104,6 +105,8 @@ class AuditReport:
     epsilon : dict, default=None
         What one run shows of epsilon, see `sklearn_aeppt.metrics.OneRunEpsilon`: it holds if a coin
         decided for each record whether it trained the target. None where no guess could be made.
+    policy : dict, default=None
+        The policy that the report was judged by and the outcome, see `apply_policy`; None without.
 
     Attributes
     ----------
@@ -185,6 +188,7 @@ class AuditReport:
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     records: dict[str, np.ndarray] = field(default_factory=dict)
     epsilon: dict[str, Any] | None = None
+    policy: dict[str, Any] | None = None
 
     @property
     def ran(self) -> list[dict[str, Any]]:
@@ -410,6 +414,7 @@ class AuditReport:
             )
         for row in self.not_run:
             lines.append(f"{shown_name(row['attack']):40}  not run: {shown_name(row['not_run'])}")
+        lines += policy_lines(self.policy)
         return "\n".join(lines)
 
     def _sentences(self) -> list[str]:
