@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _num_samples, column_or_1d
 
-from sklearn_aeppt._containers import as_native, column_names, type_name
+from sklearn_aeppt._containers import as_native, check_unmasked, column_names, type_name
 
 
 @dataclass
@@ -98,6 +98,7 @@ def check_two_sets(X_mem, X_non, names=("X_mem", "X_non")):
 
 def count_records(X, name):
     """Return how many records there are; refuse what is no table, by its name."""
+    check_unmasked(X, name)
     try:
         return _num_samples(X)
     except TypeError as error:
