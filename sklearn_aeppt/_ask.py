@@ -12,8 +12,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import _num_samples, column_or_1d
 
 from sklearn_aeppt._class_columns import in_class_order
+from sklearn_aeppt._containers import computed
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._members import find_labels
+from sklearn_aeppt._records import RecordRows
 from sklearn_aeppt._simplex import check_proba
 from sklearn_aeppt._unchanged import run_on
 
@@ -34,6 +36,47 @@ def check_ready(target):
     check_own_classes(target)
 
 
+def check_takes(target, X, name, hint=""):
+    """Refuse records about which a target raises an exception: name them, and say what it said.
+
+    Parameters
+    ----------
+    target : fitted classifier
+    X : records
+    name : str
+        What the message calls them, such as "X_mem".
+    hint : str, default=""
+        What else it says.
+    """
+    if not _num_samples(X):
+        return
+    for method in ("predict_proba", "predict"):
+        try:
+            if hasattr(target, method):
+                run_on(target, method, X)
+        except Exception as error:  # whatever a model raises of what it does not know
+            said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            hint = hint or "Give the records in the form in which it was trained."
+            raise ValueError(
+                f"{name}: {type(target).__name__}.{method} fails on these records, with {said}. "
+                f"{hint}"
+            ) from error
+
+
+def check_first(target, sides):
+    """Ask a target about one record of each side, before any long work.
+
+    Parameters
+    ----------
+    target : fitted classifier
+    sides : dict
+        What messages call the records -> records.
+    """
+    for name, X in sides.items():
+        if _num_samples(X):
+            check_takes(target, RecordRows(computed(X), np.arange(1)).take(), name)
+
+
 def check_own_classes(target, name="target"):
     """Refuse classes that do not name every column of the confidences once, in their order."""
     if has_several_outputs(target):
@@ -50,8 +93,9 @@ def check_own_classes(target, name="target"):
         differ = False
     if not differ:
         raise ValueError(
-            f"classes_ of {name}={type(target).__name__} is {classes!r:.80}: give a one-dimensional "
-            "array of different labels, one for each column of predict_proba, in their order."
+            f"classes_ of {name}={type(target).__name__} is {classes!r:.80}: give a "
+            "one-dimensional array of different labels, one for each column of predict_proba, in "
+            "their order."
         )
 
 
@@ -113,12 +157,19 @@ def several_outputs(target):
     )
 
 
+def _listed(target):
+    """Return the classes of a target where they are a list of objects, such as arrays."""
+    classes = target.classes_
+    is_list = isinstance(classes, (list, tuple)) or (
+        isinstance(classes, np.ndarray) and classes.dtype.hasobject and classes.ndim
+    )
+    return classes if is_list else []
+
+
 def has_several_outputs(target, X=None):
     """Return whether a target gives a record several labels, by its classes or its answers."""
-    each = target.classes_
-    if isinstance(each, (list, tuple)) or getattr(each, "dtype", None) == object:
-        if any(isinstance(classes, np.ndarray) and classes.ndim for classes in each):
-            return True
+    if any(isinstance(classes, np.ndarray) and classes.ndim for classes in _listed(target)):
+        return True
     if X is None:
         return False
     said: np.ndarray = np.asarray(target.predict(X) if hasattr(target, "predict") else [])
@@ -173,5 +224,7 @@ def ask_labels(target, X, proba, *, source="target.predict(X)", figures=True):
     if (label < 0).any():
         # what is no class may be a confidence
         unknown = repr(np.asarray(said)[label < 0].tolist()[0]) if figures else "a value"
-        raise ValueError(f"{source} returns {unknown}, which is not in classes_: fix the model first.")
+        raise ValueError(
+            f"{source} returns {unknown}, which is not in classes_: fix the model first."
+        )
     return label

@@ -31,9 +31,7 @@ class RecordReader:
             return self
         steps = steps_inside(estimator)
         if steps is not None:
-            self.steps_ = all(
-                as_numbers(run_on(steps, "transform", X)) is not None for X in came
-            )
+            self.steps_ = all(as_numbers(run_on(steps, "transform", X)) is not None for X in came)
         if not self.steps_ and all(hasattr(X, "iloc") for X in sides):
             self.columns_ = np.flatnonzero(np.all([are_numbers(X) for X in sides], axis=0))
         return self

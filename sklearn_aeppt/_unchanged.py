@@ -46,11 +46,20 @@ def run_on(model: Any, method: str, X: Any, *args: Any, **kwargs: Any) -> Any:
     Raises
     ------
     ValueError
-        If the records are others afterwards, or values of them masked.
+        If the records are others afterwards, if values of them are masked, or if they are dicts and
+        the model fails on them.
     """
     check_unmasked(X)
     unchanged = watch(X)
-    said = getattr(model, method)(X, *args, **kwargs)
+    try:
+        said = getattr(model, method)(X, *args, **kwargs)
+    except (TypeError, ValueError, AttributeError) as error:
+        if isinstance(X, (list, tuple)) and any(isinstance(record, dict) for record in X):
+            raise ValueError(
+                f"X is a list of dicts, which {type(model).__name__} does not take: put a "
+                "DictVectorizer before the model, or give a frame, as in pandas.DataFrame(X)."
+            ) from error
+        raise
     if not unchanged():
         did = "trained on" if method == "fit" else "asked about"
         raise ValueError(
@@ -159,7 +168,8 @@ def _equal_values(one, other):
 
 
 def _watch_polars(X):
-    if "Object" in map(str, getattr(X, "dtypes", None) or [X.dtype]):  # of which polars compares nothing
+    kinds = getattr(X, "dtypes", None) or [X.dtype]
+    if "Object" in map(str, kinds):  # of which polars compares nothing
         return _watch_cells(lambda: [cell for row in X.rows() for cell in (*X.columns, *row)])
     before = X.clone()
     return lambda: _schema(X) == _schema(before) and before.equals(X, null_equal=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from extras import torch
 from scipy import sparse
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -311,7 +312,9 @@ def test_a_change_at_query_time_is_found(counts, kind, quick_substitute):
     X, y = counts
     careless = make_pipeline(StandardScaler(copy=False), LogisticRegression())
     careless.fit(X.astype(int), y)
-    defense = new_defense(kind, careless, quick_substitute).fit(X[:40].astype(int), X[40:].astype(int))
+    defense = new_defense(kind, careless, quick_substitute).fit(
+        X[:40].astype(int), X[40:].astype(int)
+    )
     whole = defense.predict_proba(X.astype(int))
     for again in (X.astype(int), X.astype(int)[:1]):
         np.testing.assert_array_equal(defense.predict_proba(again), whole[: len(again)])
@@ -342,7 +345,7 @@ def test_models_inside_others_do_not_change_what_the_next_one_is_given(counts):
         lambda model: ModelStackingClassifier([("a", model), ("b", model)]).fit(X.copy(), y),
         lambda model: RoundingClassifier(model).fit(X.copy(), y),
     ):
-        with pytest.raises(ValueError, match="changed the records that it was (asked|trained)"):
+        with pytest.raises(ValueError, match=r"changed the records that it was (asked|trained)"):
             fit(careless)
 
 
@@ -380,7 +383,7 @@ def test_putting_a_sparse_table_in_order_is_no_change(counts):
 def test_masked_values_are_refused(counts):
     X, y = counts
     model = LogisticRegression(max_iter=1000).fit(X, y)
-    masked = np.ma.masked_array(X, X == X.max())
+    masked = np.ma.masked_greater(X, 48)
     with pytest.raises(ValueError, match="X is a masked array with masked values"):
         query(model, masked, y)
     with pytest.raises(ValueError, match="X_non is a masked array with masked values"):
@@ -436,7 +439,10 @@ def test_classes_in_any_list_are_read(counts, classes):
         (lambda p: np.where(p > 0.5, p, None), "holds NoneType in the place of numbers"),
         (lambda p: p.astype("M8[s]"), "holds datetime64"),
         (lambda p: np.ma.masked_array(p, p > 0.5), "is a masked array with masked values"),
-        (lambda p: [row[: 1 + i % 2] for i, row in enumerate(p.tolist())], "has rows of unequal length"),
+        (
+            lambda p: [row[: 1 + i % 2] for i, row in enumerate(p.tolist())],
+            "has rows of unequal length",
+        ),
         (lambda p: None, "holds NoneType"),
         (lambda p: [{"a": 1}] * len(p), "holds dict"),
     ],
@@ -560,3 +566,79 @@ def test_out_of_fold_says_no_figure_either(counts):
         with pytest.raises(ValueError, match="do not sum to one: divide") as error:
             defense.predict_proba(X)
         assert "1.4" not in str(error.value)
+
+
+# ---- before any long work
+
+
+class Counts(LogisticRegression):
+    """Counts what it is asked, and raises an error of its own about some records."""
+
+    asked = 0
+
+    def predict_proba(self, X):
+        Counts.asked += len(X)
+        if (np.asarray(X)[:, 0] > 90).any():
+            raise KeyError("no such shop")
+        return super().predict_proba(X)
+
+
+@pytest.mark.parametrize("row", [0, 7])
+@pytest.mark.parametrize("side", ["X_mem", "X_non"])
+@pytest.mark.parametrize("several", [False, True])
+def test_an_exception_of_the_model_names_the_side(counts, row, side, several):
+    X, y = counts
+    model = Counts(max_iter=1000).fit(X, y)
+    X_mem, X_non = X[:40].copy(), X[40:].copy()
+    (X_mem if side == "X_mem" else X_non)[row, 0] = 99
+    target = {"good": LogisticRegression(max_iter=1000).fit(X, y), "bad": model}
+    Counts.asked = 0
+    with pytest.raises(ValueError, match=f"{side}: Counts.predict_proba fails on these records.*"
+                       "KeyError: 'no such shop'.*Give the records") as error:  # fmt: skip
+        audit(target if several else model, X_mem, y[:40], X_non, y[40:], "quick")
+    assert isinstance(error.value.__cause__, KeyError)
+    if row == 0:  # it is asked about one record of a side
+        assert Counts.asked == (1 if side == "X_mem" else 2)
+
+
+def test_a_predict_that_fails_names_the_side_too(counts):
+    X, y = counts
+
+    class NoLabels(LogisticRegression):
+        def predict(self, X):
+            raise RuntimeError("out of order")
+
+    with pytest.raises(ValueError, match=r"X_mem: NoLabels\.predict fails .*out of order"):
+        audit(NoLabels(max_iter=1000).fit(X, y), X[:40], y[:40], X[40:], y[40:], "quick")
+
+
+@pytest.mark.parametrize("options", [{"n_jobs": 0}, {"random_state": -1}])
+def test_options_of_an_audit_are_checked_before_the_work(counts, options):
+    X, y = counts
+    model = Counts(max_iter=1000).fit(X, y)
+    Counts.asked = 0
+    with pytest.raises(ValueError, match=r"n_jobs=0 runs nothing|Seed must be between"):
+        audit(model, X[:40], y[:40], X[40:], y[40:], "quick", **options)
+    assert Counts.asked == 0
+
+
+def test_dicts_are_for_models_that_take_them(counts):
+    X, y = counts
+    dicts = [dict(zip("abcd", row)) for row in X.tolist()]
+    takes = make_pipeline(DictVectorizer(), LogisticRegression(max_iter=1000)).fit(dicts, y)
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    reports = [
+        audit(one, R[:40], y[:40], R[40:], y[40:], "quick", random_state=0)
+        for one, R in ((model, X), (takes, dicts))
+    ]
+    assert reports[1].floor == pytest.approx(reports[0].floor)
+    defended = RoundingClassifier(takes).fit(dicts[:40], dicts[40:], y_mem=y[:40], y_non=y[40:])
+    expected = RoundingClassifier(model).fit(X[:40], X[40:]).predict_proba(X)
+    np.testing.assert_allclose(defended.predict_proba(dicts), expected, atol=1e-3)
+    for act in (
+        lambda: audit(model, dicts[:40], y[:40], dicts[40:], y[40:], "quick"),
+        lambda: query(model, dicts, y),
+        lambda: RoundingClassifier(model).fit(dicts[:40], dicts[40:], y_mem=y[:40], y_non=y[40:]),
+    ):
+        with pytest.raises(ValueError, match="X is a list of dicts, which LogisticRegression does"):
+            act()
