@@ -40,18 +40,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--target", metavar="COLUMN", help="column of the class labels (default: last)"
     )
     demo.add_argument("--out", default="aeppt_demo.png", metavar="PNG", help="figure to write")
-    demo.add_argument("--seed", type=int, default=0)
+    demo.add_argument("--seed", type=_seed, default=0)
 
     experiment = commands.add_parser(
         "experiment", help="reproduce a table or figure of the paper, or 'list' them"
     )
     experiment.add_argument("name", nargs="+", metavar="NAME", help="'list', NAME or 'run NAME'")
     experiment.add_argument("--scale", choices=["smoke", "paper"], default="paper")
-    experiment.add_argument("--seed", type=int, default=0)
+    experiment.add_argument("--seed", type=_seed, default=0)
     experiment.add_argument("--data", metavar="FOLDER", help="folder of the data sets")
     experiment.add_argument("--dataset", metavar="NAME", help="cifar100, purchase100, ...")
-    experiment.add_argument("--members", type=int, metavar="N", help="number of members")
-    experiment.add_argument("--seeds", type=int, metavar="N", help="number of seeds")
+    experiment.add_argument("--members", type=_count, metavar="N", help="number of members")
+    experiment.add_argument("--seeds", type=_count, metavar="N", help="number of seeds")
     experiment.add_argument("--out", default="results", metavar="FOLDER")
 
     audit = commands.add_parser("audit", help="attack a model and write a report")
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             help="also load pickle and joblib files, which execute any code that they contain: "
             "load files from trusted sources only",
         )
-        command.add_argument("--seed", type=int, default=None)
+        command.add_argument("--seed", type=_seed, default=None)
     audit.add_argument(
         "--model",
         metavar="FILE",
@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     audit.add_argument(
         "--cache", metavar="FOLDER", help="store finished attacks and resume from them"
     )
-    audit.add_argument("--jobs", type=int, default=None, help="number of attacks run in parallel")
+    audit.add_argument("--jobs", type=_jobs, default=None, help="number of attacks run in parallel")
     protect.add_argument("--model", required=True, metavar="FILE", help="a .skops file")
     protect.add_argument("--out", required=True, metavar="FILE", help=".skops file to write")
     protect.add_argument(
@@ -162,6 +162,34 @@ def _share(text):
     return value
 
 
+def _seed(text):
+    """Return a seed that numpy takes."""
+    return _whole(text, 0, 2**32 - 1)
+
+
+def _count(text):
+    return _whole(text, 1)
+
+
+def _jobs(text):
+    """Return how many processes run; negative ones count from the number of cores, 0 is none."""
+    value = _whole(text, -(2**31))
+    if value == 0:
+        raise argparse.ArgumentTypeError("0 runs nothing: give 1 or more, or -1 for all cores")
+    return value
+
+
+def _whole(text, low, high=None):
+    try:
+        value = int(text)
+    except ValueError:
+        value = None
+    if value is None or value < low or (high is not None and value > high):
+        to = "or more" if high is None else f"to {high}"
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number, {low} {to}")
+    return value
+
+
 def _audit(args):
     from dataclasses import replace
 
@@ -170,10 +198,11 @@ def _audit(args):
 
     with open_gate(args) as gate:
         check_out(args.out, (".html", ".json"))
-        model, (X_mem, y_mem), (X_non, y_non) = _load(args)
+        check_folder(args.cache, "--cache")
+        model, (X_mem, y_mem), (X_non, y_non), fitted_on = _load(args)
         report = audit(
             model, X_mem, y_mem, X_non, y_non, args.attacks, args.jobs, args.seed,
-            name=args.model, memory=args.cache, verbose=1, fitted_on=_fitted_on(args, model),
+            name=args.model, memory=args.cache, verbose=1, fitted_on=fitted_on,
             policy=gate.policy,
         )  # fmt: skip
         if args.out is not None:
@@ -184,55 +213,86 @@ def _audit(args):
         return gate.judge(report)
 
 
-def _fitted_on(args, model):
-    """Return the records of the file that --fitted-on names, as the model takes them, or None."""
-    from sklearn_aeppt._tables import load_records, prepare_records
-
-    if args.fitted_on is None:
-        return None
-    if args.model is None:
-        raise ValueError(
-            f"--fitted-on {args.fitted_on}: without --model the tables hold confidences, which do "
-            "not identify records: leave it out."
-        )
-    X, _ = load_records(args.fitted_on, args.target)
-    return prepare_records(model, X, X, ["--fitted-on"] * 2)[0]
-
-
 def _load(args):
-    """Return (model, (X_mem, y_mem), (X_non, y_non)) out of the files that were named."""
-    from sklearn_aeppt._files import load_model
-    from sklearn_aeppt._precomputed import PrecomputedClassifier
-    from sklearn_aeppt._tables import (
-        as_confidences,
-        load_records,
-        match_columns,
-        name_classes,
-        prepare_records,
-    )
+    """Return (model, (X_mem, y_mem), (X_non, y_non), fitted_on) out of the files that were named.
 
-    files = args.members, args.non_members
-    (X_mem, y_mem), (X_non, y_non) = (load_records(file, args.target) for file in files)
-    if args.model is not None:
-        model = load_model(args.model, trust=args.trust)
-        if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
+    ``fitted_on`` are the records that --fitted-on names, as the model takes them, or None.
+    """
+    from sklearn_aeppt._tables import load_sides
+
+    files = {"--members": args.members, "--non-members": args.non_members}
+    if getattr(args, "fitted_on", None) is not None:
+        files["--fitted-on"] = args.fitted_on
+        if args.model is None:
             raise ValueError(
-                f"--model {args.model} holds a {type(model).__name__} without predict_proba or "
-                "classes_: give a fitted classifier that has both."
+                f"--fitted-on {args.fitted_on}: without --model the tables hold confidences, which "
+                "do not identify records: leave it out."
             )
-        X_mem, X_non = prepare_records(model, X_mem, X_non)
-    else:  # columns are named after the classes; in an .npz file they are the classes in order
-        X_mem, X_non = match_columns(X_mem, X_non)
-        columns = getattr(X_mem, "columns", range(X_mem.shape[1]))
-        model = PrecomputedClassifier(name_classes(columns, y_mem, y_non))
-        X_mem, X_non = as_confidences(X_mem, X_non, getattr(X_mem, "columns", model.classes_))
+    check_differ(args.members, args.non_members)
+    sides, codes = load_sides(files, args.target)
+    if codes:
+        read = ", ".join(f"{name} (such as {cell!r})" for name, cell in codes.items())
+        print(f"sklearn-aeppt: read as text, since cells are codes: {read}", file=sys.stderr)
+    if args.model is None:
+        return *_confidences(*sides), None
+    return _records(args, files, sides, codes)
+
+
+def _confidences(members, others):
+    """Return a model that says what stands in two tables of confidences, and those, checked."""
+    from sklearn_aeppt._precomputed import PrecomputedClassifier
+    from sklearn_aeppt._tables import as_confidences, check_zeros, match_columns, name_classes
+
+    (X_mem, y_mem), (X_non, y_non) = members, others
+    # columns are named after the classes; in an .npz file they are the classes in order
+    tables = match_columns({"--members": X_mem, "--non-members": X_non})
+    columns = getattr(tables["--members"], "columns", range(X_mem.shape[1]))
+    model = PrecomputedClassifier(name_classes(columns, y_mem, y_non))
+    X_mem, X_non = as_confidences(tables, getattr(X_mem, "columns", model.classes_))
+    check_zeros(columns, model.classes_, (X_mem, X_non), (y_mem, y_non))
     return model, (X_mem, y_mem), (X_non, y_non)
+
+
+def _records(args, files, sides, codes):
+    """Return the model and the tables as it takes them; it has been asked about all of them."""
+    from sklearn_aeppt._ask import check_takes
+    from sklearn_aeppt._files import load_model
+    from sklearn_aeppt._tables import about_reading, check_known, prepare_records
+
+    model = load_model(args.model, trust=args.trust)
+    if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
+        raise ValueError(
+            f"--model {args.model} holds a {type(model).__name__} without predict_proba or "
+            "classes_: give a fitted classifier that has both."
+        )
+    came = dict(zip(files, (X for X, _ in sides)))
+    fitted_on = {name: came.pop(name) for name in ("--fitted-on",) if name in came}
+    tables = prepare_records(model, came)
+    if fitted_on:
+        tables += prepare_records(model, fitted_on, getattr(sides[0][0], "columns", None))
+    for (option, path), X, (_, y) in zip(files.items(), tables, sides):
+        hint = about_reading(path, codes)
+        check_takes(model, X, f"{option} {path}", hint)
+        check_known(model, y, f"{option} {path}", hint)
+    (X_mem, X_non, *rest), (y_mem, y_non) = tables, (y for _, y in sides[:2])
+    return model, (X_mem, y_mem), (X_non, y_non), rest[0] if rest else None
+
+
+def check_differ(members, others):
+    """Refuse one file as both sides."""
+    if Path(members).exists() and Path(others).exists() and os.path.samefile(members, others):
+        raise ValueError(
+            f"--members {members} and --non-members {others} are the same file: give the records "
+            "that trained the model, and others that it has never seen."
+        )
 
 
 def check_out(path, endings, model=None):
     """Refuse a file that cannot be written, before the work that it is to hold."""
     if path is None:
         return
+    if Path(path).is_dir():
+        raise ValueError(f"--out {path} is a folder: give a file in it.")
     if not path.lower().endswith(endings):
         raise ValueError(f"--out {path}: give a file that ends in {' or '.join(endings)}.")
     folder = Path(path).parent
@@ -242,6 +302,12 @@ def check_out(path, endings, model=None):
         raise ValueError(
             f"--out {path} is the file of --model, which would be lost: give another file."
         )
+
+
+def check_folder(path, option):
+    """Refuse a file where a folder is wanted."""
+    if path is not None and Path(path).exists() and not Path(path).is_dir():
+        raise ValueError(f"{option} {path} is a file: give a folder, which need not exist.")
 
 
 def _parameters(args, defense):
@@ -271,7 +337,7 @@ def _protect(args):
     check_out(args.out, (".skops",), args.model)
     defense = getattr(defenses, args.defense)
     parameters = _parameters(args, defense)
-    model, (X_mem, y_mem), (X_non, y_non) = _load(args)
+    model, (X_mem, y_mem), (X_non, y_non), _ = _load(args)
     defended = defense(model, **parameters)
     defended.fit(X_mem, X_non, y_mem=y_mem, y_non=y_non)
     with writing(args.out, private=True) as file:
@@ -287,6 +353,8 @@ def _protect(args):
 def _demo(args):
     # before torch is imported: on a busy machine, the threads of small networks wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if Path(args.out).is_dir():
+        raise ValueError(f"--out {args.out} is a folder: give a file in it.")
     from sklearn_aeppt._demo import demo
 
     print(demo(data=args.data, target=args.target, out=args.out, seed=args.seed))
@@ -305,6 +373,8 @@ def _experiment(args):
         return 0
     if name not in EXPERIMENTS:  # here too: a typing error is answered at once
         raise ValueError(f"{name} is not an experiment: choose from {', '.join(EXPERIMENTS)}.")
+    check_folder(args.out, "--out")
+    check_folder(args.data, "--data")
     from sklearn_aeppt.paper._experiments import to_markdown
     from sklearn_aeppt.paper._run import run_paper
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_aeppt._containers import as_array, as_pandas, column_names
+from sklearn_aeppt._containers import as_array, as_pandas, check_unmasked, column_names
 
 
 def class_prefix(names, labels):
@@ -45,9 +45,10 @@ def in_class_order(proba, classes, source):
     ValueError
         If names of columns are not those of the classes.
     """
+    check_unmasked(proba, source)
     columns = column_names(proba)
     if not len(columns):
-        return as_array(proba)
+        return _as_table(proba, source)
     values = np.asarray(as_pandas(proba))
     names, labels = [str(name) for name in columns], [str(label) for label in classes]
     numbered = columns == list(range(len(classes)))
@@ -69,6 +70,16 @@ def in_class_order(proba, classes, source):
         "column after its class, with one prefix before all or none, or give an array with the "
         "columns in the order of classes_."
     )
+
+
+def _as_table(proba, source):
+    try:
+        return as_array(proba)
+    except ValueError:  # whose message would hold some of it
+        raise ValueError(
+            f"{source} has rows of unequal length: give one row for each record, with one column "
+            "for each class."
+        ) from None
 
 
 def some(names):

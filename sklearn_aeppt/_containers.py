@@ -23,6 +23,24 @@ def as_array(X):
     return np.asarray(X)
 
 
+def as_csr(X):
+    """Return a sparse table as a csr_array that stores no cell twice; `X` is not modified."""
+    X = sparse.csr_array(X)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def check_unmasked(X, name="X"):
+    """Refuse a masked array with masked values: most models, and numpy, look under the mask."""
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError(
+            f"{name} is a masked array with masked values, which most models would read as if they "
+            f"were not masked: give {name}.filled(np.nan), or another value for what is missing."
+        )
+
+
 def computed(X):
     """Return records that are still to be computed (Dask) as the array or frame they stand for."""
     return X.compute() if hasattr(X, "__dask_graph__") else X

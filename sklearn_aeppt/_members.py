@@ -1,12 +1,14 @@
 """Who is a member: the forms of `fit`, told apart by the form of the call, never by a guess."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _num_samples, column_or_1d
 
-from sklearn_aeppt._containers import as_native, column_names, type_name
+from sklearn_aeppt._class_columns import some
+from sklearn_aeppt._containers import as_native, check_unmasked, column_names, type_name
 
 
 @dataclass
@@ -57,6 +59,7 @@ def split_by_mask(X, y, is_member, name):
             "is_member == 1."
         )
     is_member = np.asarray(is_member, dtype=bool)
+    count_records(X, "X")
     X, y, _ = indexable(X, y, is_member)
     if is_member.all() or not is_member.any():
         raise ValueError(
@@ -96,8 +99,25 @@ def check_two_sets(X_mem, X_non, names=("X_mem", "X_non")):
     return Records(X_mem), Records(X_non)
 
 
+def check_columns(X, name):
+    """Refuse a frame with several columns of one name: which of them is meant, nobody knows."""
+    check_names(column_names(X), name)
+
+
+def check_names(names, source):
+    """Refuse names of columns of which some stand there twice."""
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise ValueError(
+            f"{source} has several columns of the name(s) {some(map(repr, twice))}: give each "
+            "column a name of its own."
+        )
+
+
 def count_records(X, name):
     """Return how many records there are; refuse what is no table, by its name."""
+    check_unmasked(X, name)
+    check_columns(X, name)
     try:
         return _num_samples(X)
     except TypeError as error:

@@ -10,9 +10,8 @@ from numbers import Real
 import numpy as np
 from scipy import sparse
 
-from sklearn_aeppt._containers import as_kind_of, as_native
+from sklearn_aeppt._containers import as_csr, as_kind_of, as_native
 from sklearn_aeppt._missing import is_missing
-from sklearn_aeppt._record_numbers import as_csr
 
 #: Largest number of cells of a sparse table that is worked on as the dense one it stands for.
 DENSE_CELLS = 2**22

@@ -4,9 +4,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.pipeline import Pipeline
 
-from sklearn_aeppt._containers import as_array, as_pandas
+from sklearn_aeppt._containers import as_array, as_csr, as_pandas
 from sklearn_aeppt._fitted import thawed
 from sklearn_aeppt._records import record_bytes
+from sklearn_aeppt._unchanged import run_on
 
 
 class RecordReader:
@@ -30,7 +31,7 @@ class RecordReader:
             return self
         steps = steps_inside(estimator)
         if steps is not None:
-            self.steps_ = all(as_numbers(steps.transform(X)) is not None for X in came)
+            self.steps_ = all(as_numbers(run_on(steps, "transform", X)) is not None for X in came)
         if not self.steps_ and all(hasattr(X, "iloc") for X in sides):
             self.columns_ = np.flatnonzero(np.all([are_numbers(X) for X in sides], axis=0))
         return self
@@ -46,7 +47,7 @@ class RecordReader:
         if self.is_numeric_:
             return must_be_numbers(X), None
         if self.steps_:  # which know the records as they came
-            return must_be_numbers(steps_inside(estimator).transform(X)), None
+            return must_be_numbers(run_on(steps_inside(estimator), "transform", X)), None
         X = as_pandas(X)
         if self.columns_ is None or not len(self.columns_):
             return None, record_bytes(X)
@@ -145,15 +146,6 @@ def as_numbers(X):
     if X.dtype.kind not in "biuf":
         return None
     return _float32(X.reshape(len(X), int(np.prod(X.shape[1:]))))
-
-
-def as_csr(X):
-    """Return a sparse table as a csr_array that stores no cell twice; `X` is not modified."""
-    X = sparse.csr_array(X)
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X
 
 
 def _float32(X):

@@ -1,19 +1,20 @@
 """Confidence vectors: how they are checked, and how moved ones get back onto the simplex."""
 
+from decimal import Decimal
+from numbers import Real
+
 import numpy as np
 
 
 @np.errstate(under="ignore")  # what is nearly nothing may become nothing
-def check_proba(proba, *, source, n_classes=None, sums=True):
+def check_proba(proba, *, source, n_classes=None, sums=True, figures=True):
     """Return `proba` as a float array of shape (n, K) whose rows are probability vectors.
 
     No copy is made of a float array, and no temporary of its size, so that a million rows cost
     nothing extra. Rows may miss a sum of one by 0.001, as rounded answers do; with `sums` false
-    their sums are not looked at.
+    their sums are not looked at, and with `figures` false no message says anything of them.
     """
-    proba = np.asarray(proba)
-    if proba.dtype.kind != "f" or proba.dtype.itemsize > 8:  # torch knows no longer floats
-        proba = proba.astype(np.float64)
+    proba = _as_floats(proba, source)
     if proba.ndim != 2 or 0 in proba.shape:
         raise ValueError(
             f"{source} has shape {proba.shape}: it must be (n_records, n_classes), neither empty."
@@ -27,17 +28,36 @@ def check_proba(proba, *, source, n_classes=None, sums=True):
     if not np.isfinite([low, high]).all():
         raise ValueError(f"{source} contains NaN or infinity: fix the model first.")
     if low < 0:
+        number = f"{low:.6g}" if figures else "a negative number"
         raise ValueError(
-            f"{source} contains {low:.6g}, but confidences are not negative: "
+            f"{source} contains {number}, but confidences are not negative: "
             "give probabilities, not logits or decision values."
         )
     off = np.abs(proba.sum(axis=1, dtype=np.float64) - 1).max() if sums else 0
     if off > 1e-3:
+        by = f" (off by up to {off:.3g})" if figures else ""
         raise ValueError(
-            f"{source} has rows that do not sum to one (off by up to {off:.3g}): "
+            f"{source} has rows that do not sum to one{by}: "
             "divide each row by its sum if they are unnormalized scores, percentages by 100."
         )
     return proba
+
+
+def _as_floats(proba, source):
+    """Return numbers of any real type as floats; refuse what numpy would read as some."""
+    proba = np.asarray(proba)
+    if proba.dtype.kind == "f" and proba.dtype.itemsize <= 8:  # torch knows no longer floats
+        return proba
+    kinds = {proba.dtype.name}
+    if proba.dtype.kind == "O":
+        cells = proba.ravel().tolist()
+        kinds = {type(cell).__name__ for cell in cells if not isinstance(cell, (Real, Decimal))}
+    if proba.dtype.kind not in "biufO" or (proba.dtype.kind == "O" and kinds):
+        raise ValueError(
+            f"{source} holds {', '.join(sorted(kinds))} in the place of numbers: give an array of "
+            "floats, one row for each record."
+        )
+    return proba.astype(np.float64)
 
 
 def to_simplex(p, q, label):

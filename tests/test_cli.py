@@ -70,3 +70,50 @@ def test_module_is_a_command():
         [sys.executable, "-m", "sklearn_aeppt", "--help"], capture_output=True, text=True
     )
     assert done.returncode == 0 and "demo" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value", "message"),
+    [
+        ("audit", "--seed", "-1", "argument --seed: -1: give a whole number, 0 to 4294967295"),
+        ("audit", "--seed", "4294967296", "argument --seed: 4294967296"),
+        ("protect", "--seed", "x", "argument --seed: x"),
+        ("demo", "--seed", "-1", "argument --seed: -1"),
+        ("experiment", "--seed", "-1", "argument --seed: -1"),
+        ("experiment", "--seeds", "0", "argument --seeds: 0: give a whole number, 1 or more"),
+        ("experiment", "--members", "-5", "argument --members: -5"),
+        ("audit", "--jobs", "0", "argument --jobs: 0 runs nothing: give 1 or more, or -1"),
+        ("audit", "--jobs", "two", "argument --jobs: two"),
+        ("audit", "--cache", "file.csv", "--cache file.csv is a file: give a folder"),
+        ("audit", "--out", "folder.html", "--out folder.html is a folder: give a file in it"),
+        ("protect", "--out", ".", "--out . is a folder"),
+        ("demo", "--out", "folder.html", "--out folder.html is a folder"),
+        ("experiment", "--out", "file.csv", "--out file.csv is a file: give a folder"),
+        ("audit", "--members", "folder.csv", "--members folder.csv is a folder: give a .csv"),
+        ("audit", "--non-members", "folder.csv", "--non-members folder.csv is a folder"),
+        ("audit", "--members", "empty.csv", "--members empty.csv is empty"),
+        ("protect", "--members", "./other.csv", "--members ./other.csv and --non-members other.cs"),
+        ("audit", "--members", "link.csv", "are the same file: give the records that trained"),
+        ("demo", "--data", "empty.csv", "empty.csv is empty"),
+    ],
+)
+def test_options_that_make_no_sense_are_status_2_and_named(
+    tmp_path, monkeypatch, command, option, value, message
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("folder.csv", "folder.html"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "empty.csv").write_text("")
+    for name in ("file.csv", "other.csv"):
+        (tmp_path / name).write_text("a,b\n1,2\n3,4\n")
+    (tmp_path / "link.csv").symlink_to("other.csv")
+    options = {"--members": "file.csv", "--non-members": "other.csv"}
+    options |= {"--model": "m.skops", "--out": "o.skops"} if command == "protect" else {}
+    options = {} if command == "demo" else {"table5": None} if command == "experiment" else options
+    options[option] = value
+    given = [part for pair in options.items() for part in pair if part is not None]
+    done = subprocess.run(
+        [sys.executable, "-m", "sklearn_aeppt", command, *given], capture_output=True, text=True
+    )
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "o.skops").exists()

@@ -6,15 +6,17 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_aeppt import PrecomputedClassifier
 from sklearn_aeppt.__main__ import main
 from sklearn_aeppt._files import load_model
-from sklearn_aeppt._tables import load_records, match_columns, name_classes
+from sklearn_aeppt._tables import load_records, load_sides, match_columns, name_classes
 from sklearn_aeppt.audit import audit
 from sklearn_aeppt.defenses import RoundingClassifier
 
@@ -312,8 +314,8 @@ def test_a_word_among_numbers_is_named_by_row_and_column(run, model, word):
 
 def test_columns_without_numbers_on_one_side_are_no_words():
     table = RECORDS.assign(note=[None] * 120 + ["x"] * 120)[[*"pqrs", "note", "label"]]
-    sides = match_columns(table[A].astype({"note": float}), table[B])
-    assert [list(side) for side in sides] == [[*"pqrs", "note", "label"]] * 2
+    sides = match_columns({"a": table[A].astype({"note": float}), "b": table[B]})
+    assert [list(side) for side in sides.values()] == [[*"pqrs", "note", "label"]] * 2
 
 
 def test_holes_and_tables_of_one_column_are_named(run):
@@ -474,3 +476,178 @@ def test_confidences_go_by_name_whatever_the_defense_was_fitted_on():
         expected = defended.predict_proba(X)
         for asked in (frame, frame[["c", "a", "b"]], frame.to_numpy()):
             np.testing.assert_array_equal(defended.predict_proba(asked), expected)
+
+
+# ---- what a reader of text would change in silence
+
+ZIP = np.array(["007", "012", "100", "205"])[rng.integers(4, size=240)]
+CODED = pd.DataFrame({"zip": ZIP, "p": X[:, 0]}).assign(
+    label=np.where(X[:, 0] + (ZIP == "007") > 0, "01", "02")
+)
+
+
+def encoded(table):
+    encoder = make_column_transformer((OneHotEncoder(), ["zip"]), remainder="passthrough")
+    return make_pipeline(encoder, LogisticRegression()).fit(table[["zip", "p"]], table["label"])
+
+
+def test_codes_stay_text_and_so_do_labels(run, tmp_path):
+    model, sides = encoded(CODED[A]), [CODED[A], CODED[B]]
+    expected = audit(
+        model, *(part for s in sides for part in (s[["zip", "p"]], s["label"])), "quick",
+        random_state=0,
+    )  # fmt: skip
+    fitted = tmp_path / "fitted.csv"
+    CODED[A][["label", "p", "zip"]].query("zip == '100'").to_csv(fitted, index=False)
+    for ending in ("csv", "tsv", "csv.gz", "parquet"):
+        options = ["--fitted-on", fitted] if ending == "csv" else []
+        status, report = run(*sides, *options, model=model, ending=ending)
+        assert status == 0 and report["floor"] == pytest.approx(expected.floor)
+    _, report = run(*sides, "--fitted-on", fitted, model=model)
+    assert report["n_fitted_on"] == (ZIP[A] == "100").sum()
+
+
+@pytest.mark.parametrize("coded", [0, 1])
+def test_a_column_is_a_code_everywhere_if_it_is_one_somewhere(tmp_path, coded):
+    files = {"--a": tmp_path / "a.csv", "--b": tmp_path / "b.csv"}
+    texts = ["zip,label\n07,01\n12,2\n", "zip,label\n12,2\n13,1\n"]
+    for file, text in zip(files.values(), texts if coded == 0 else texts[::-1]):
+        file.write_text(text)
+    sides, codes = load_sides(files, "label")
+    assert codes == {"label": "01", "zip": "07"}
+    for frame, labels in sides:
+        assert all(isinstance(v, str) for v in (*frame["zip"], *labels))
+    assert [s[0]["zip"].tolist() for s in sides][coded] == ["07", "12"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_text"),
+    [
+        (["0", "1"], False), (["0.5", "1"], False), (["-0.5", "0"], False), (["1e5", "2"], False),
+        (["00", "1"], True), (["1", "09"], True), ([" 07", "1"], True), (["", "07"], True),
+        (["9007199254740993", ""], True), (["9007199254740992", ""], False),
+        (["9007199254740993", "1"], False), (["0.12345678901234567890", "1"], False),
+    ],
+)  # fmt: skip
+def test_which_cells_are_codes(tmp_path, cells, is_text):
+    file = tmp_path / "a.csv"
+    pd.DataFrame({"x": cells, "label": ["u", "v"]}).to_csv(file, index=False)
+    found, _ = load_records(file, "label")
+    assert (found["x"].dtype.kind not in "iuf") == is_text
+    if is_text:
+        assert [v for v in found["x"] if isinstance(v, str)] == [v for v in cells if v]
+        assert found["x"].isna().tolist() == [v == "" for v in cells]
+
+
+def test_a_code_far_down_makes_the_column_text(tmp_path):
+    n = 50_000
+    text = "x,label\n" + "".join(f"{i},u\n" for i in range(10, n)) + "007,v\n"
+    (tmp_path / "a.csv").write_text(text)
+    found, _ = load_records(tmp_path / "a.csv", "label")
+    assert found["x"].iloc[0] == "10" and found["x"].iloc[-1] == "007"
+
+
+def test_models_of_other_types_are_refused_by_file_with_what_was_read(run):
+    numbers = CODED.assign(zip=CODED["zip"].astype(int))
+    status, error = run(CODED[A], CODED[B], model=encoded(numbers[A]))
+    assert status == 2 and "members.csv: Pipeline.predict_proba fails" in error
+    assert "Found unknown categories" in error and "zip (for '0" in error and "Parquet" in error
+    status, error = run(numbers[A], numbers[B], model=encoded(CODED[A]))  # it raises a TypeError
+    assert status == 2 and "--members" in error and "read as numbers, unless" in error
+    labels = CODED.assign(label=CODED["label"].astype(int))
+    status, error = run(CODED[A], CODED[B], model=encoded(labels[A]))
+    assert status == 2 and "label (for '01')" in error and "it knows [1, 2]" in error
+
+
+def test_a_record_that_the_model_refuses_costs_no_traceback(run, tmp_path, capsys):
+    model, far = encoded(CODED[A]), CODED[B].copy()
+    far.iloc[70, 0] = "999"
+    status, error = run(CODED[A], far, model=model)
+    assert status == 2 and "--non-members" in error and "unknown categories ['999']" in error
+    files = [f"--{k}={tmp_path / v}" for k, v in {"members": "members.csv", "model": "model.skops",
+             "non-members": "others.csv", "out": "out.skops"}.items()]  # fmt: skip
+    assert main(["protect", *files, "--target", "label"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_numbers_in_one_file_and_codes_in_another_are_refused(tmp_path):
+    CODED.to_csv(tmp_path / "a.csv", index=False)
+    numbers = CODED.assign(zip=CODED["zip"].astype(int))
+    numbers.to_parquet(tmp_path / "b.parquet")
+    files = {"--members": tmp_path / "a.csv", "--non-members": tmp_path / "b.parquet"}
+    with pytest.raises(ValueError, match=r"--non-members .*numbers in the column 'zip'.* codes"):
+        load_sides(files, "label")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_names_that_stand_twice_are_refused(tmp_path, ending):
+    file = tmp_path / f"a.{ending}"
+    if ending == "csv":
+        file.write_text("p,q,p,label\n1,2,3,u\n4,5,6,v\n")
+    else:
+        pa = pytest.importorskip("pyarrow")
+        import pyarrow.parquet
+
+        columns = [pa.array([1, 2])] * 4
+        pyarrow.parquet.write_table(
+            pa.Table.from_arrays(columns, names=["p", "q", "p", "label"]), file
+        )
+    with pytest.raises(ValueError, match=r"several columns of the name\(s\) 'p'"):
+        load_records(file, "label")
+    (tmp_path / "b.csv").write_text("p,q,p.1,label\n1,2,3,u\n4,5,6,v\n")
+    assert list(load_records(tmp_path / "b.csv", "label")[0]) == ["p", "q", "p.1"]
+
+
+def test_frames_with_a_name_twice_are_refused():
+    twice = RECORDS.drop(columns="label").set_axis(list("ppqr"), axis=1)
+    model = LogisticRegression().fit(X[A], y[A])
+    for act in (
+        lambda: audit(model, twice[A], y[A], twice[B], y[B], "quick"),
+        lambda: RoundingClassifier(model).fit(twice[A], twice[B]),
+        lambda: RoundingClassifier(model).fit(twice, np.arange(240) < 120),
+    ):
+        with pytest.raises(ValueError, match=r"several columns of the name\(s\) 'p'"):
+            act()
+
+
+@pytest.mark.parametrize("how", ["an index without a name", "a separator at the end"])
+def test_cells_without_a_name_are_refused(tmp_path, how):
+    rows = ["1,2,u", "4,5,v"]
+    rows = [f"{i},{row}" if "index" in how else f"{row}," for i, row in enumerate(rows)]
+    (tmp_path / "a.csv").write_text("\n".join(["p,q,label", *rows]))
+    with pytest.raises(ValueError, match="more cells in its rows than names in its header"):
+        load_records(tmp_path / "a.csv", "label")
+
+
+@pytest.mark.parametrize("labels", ["abc", [0, 1, 2]])
+def test_a_column_of_zeros_is_no_class(run, labels):
+    names = dict(zip("abc", labels))
+    table = CONFIDENCES.rename(columns=names).replace({"label": names}).infer_objects()
+    table = table.set_axis([*map(str, labels), "label"], axis=1)
+    extra = "extra" if labels == "abc" else "7"
+    status, error = run(table[A].assign(**{extra: 0.0}), table[B].assign(**{extra: 0}))
+    assert status == 2 and f"The column '{extra}' is zero in every record" in error
+    some = pd.Series(0.0, table.index[A])
+    some.iloc[3] = 1.0
+    rest = table[A].assign(**{extra: some})
+    rest.iloc[3, :3] = 0
+    assert run(rest, table[B].assign(**{extra: 0.0}))[0] == 0  # a class that no record has
+
+
+def test_confidences_of_the_same_records_on_both_sides_are_refused(run):
+    status, error = run(CONFIDENCES[A], CONFIDENCES[A])
+    assert status == 2 and "the same confidences and labels, row by row" in error
+
+
+def test_records_of_fitted_on_go_by_the_names_of_members(run, tmp_path):
+    fitted = tmp_path / "fitted.csv"
+    RECORDS[30:150][["s", "label", "r", "q", "p"]].to_csv(fitted, index=False)
+    status, report = run(RECORDS[A], RECORDS[B], "--fitted-on", fitted, model=FOREST)
+    assert status == 0 and report["n_fitted_on"] == 90  # the model knows no names
+
+
+def test_a_column_without_a_name_is_refused_whatever_the_model_knows(run, tmp_path):
+    joblib.dump(NoNames().fit(RECORDS[A], y[A]), tmp_path / "model.joblib")
+    options = "--model", tmp_path / "model.joblib", "--trust"
+    status, error = run(RECORDS[A], RECORDS[B], *options, index=True)
+    assert status == 2 and "'Unnamed: 0'" in error and "index=False" in error

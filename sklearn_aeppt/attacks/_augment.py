@@ -10,9 +10,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from sklearn_aeppt._containers import type_name
+from sklearn_aeppt._containers import as_csr, type_name
 from sklearn_aeppt._number_table import DENSE_CELLS, is_large, read_numbers
-from sklearn_aeppt._record_numbers import as_csr
 
 
 @dataclass(frozen=True)

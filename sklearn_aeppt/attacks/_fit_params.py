@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, has_fit_parameter
 
 from sklearn_aeppt._compat import routing_enabled
+from sklearn_aeppt._unchanged import run_on
 
 #: Keys of a view for what ``fit`` takes for each record, as in ``fit__sample_weight``.
 PREFIX = "fit__"
@@ -150,7 +151,7 @@ def _fit(template, X, y, is_in, given):
     constant = deepcopy(given.constant)  # callbacks keep a state
     mask = mask_name(template)
     if mask is not None:
-        return template.fit(X, y, **{mask: is_in}, **constant, **given.by_record)
+        return run_on(template, "fit", X, y, **{mask: is_in}, **constant, **given.by_record)
     rows = np.flatnonzero(is_in)
     mine = {name: values[rows] for name, values in given.by_record.items()}
     return template.fit(_safe_indexing(X, rows), y[rows], **constant, **mine)

@@ -8,6 +8,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sklearn_aeppt._members import check_labels, find_labels
 from sklearn_aeppt._records import number_records
+from sklearn_aeppt._unchanged import run_on
 from sklearn_aeppt.attacks._shadow_models import (
     answers_seen,
     ask_shadow_models,
@@ -123,7 +124,7 @@ def _unwrapped(ensemble, X):
     """Return what the ensemble's sub-models are asked about, and the ensemble itself."""
     check_is_fitted(ensemble)
     if isinstance(ensemble, Pipeline):
-        X = ensemble[:-1].transform(X) if len(ensemble) > 1 else X
+        X = run_on(ensemble[:-1], "transform", X) if len(ensemble) > 1 else X
         ensemble = ensemble[-1]
     return (X if issparse(X) else np.asarray(X)), ensemble
 

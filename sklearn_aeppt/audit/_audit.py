@@ -17,13 +17,13 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
-from sklearn_aeppt._ask import ask_as_attacker, check_ready
+from sklearn_aeppt._ask import ask_as_attacker, check_first, check_ready, check_takes
 from sklearn_aeppt._containers import computed, type_name
 from sklearn_aeppt._function_target import FunctionTarget, with_classes
 from sklearn_aeppt._groups import find_groups
 from sklearn_aeppt._members import check_labels, check_two_sets, count_records, find_labels
 from sklearn_aeppt._precomputed import takes_confidences
-from sklearn_aeppt._records import RecordRows, are_among, join_records, joined_as
+from sklearn_aeppt._records import RecordRows, are_among, join_records, joined_as, record_bytes
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._text import as_text
 from sklearn_aeppt.attacks import read_predicted
@@ -262,9 +262,12 @@ def audit(
                         fit_params=fit_params, record_params=record_params,
                         policy=policy)  # fmt: skip
     check_ready(target)
+    check_jobs(n_jobs)
+    check_random_state(random_state)
     # equal confidences are no equal records
     equal_count = not takes_confidences(target)
     sizes = count_records(X_mem, "X_mem"), count_records(X_non, "X_non")
+    check_first(target, {"X_mem": X_mem, "X_non": X_non})
     parts, persons = join_slices(slices, sizes), join_groups(groups, sizes)
     params = join_fit_params(fit_params, record_params, sizes)
     trained = params.train(sum(sizes))[: sizes[0]]
@@ -285,7 +288,7 @@ def audit(
     defended = isinstance(target, OutputDefense)
     views = Views(target, target.estimator_ if defended else None, X, y, found, ask,
                   params.by_record)  # fmt: skip
-    label = views.shown["label"]
+    label = _shown(views, {"X_mem": X_mem, "X_non": X_non})["label"]
     halves, units = _halves(is_member, None if persons is None else persons[kept], split)
     checks = before(X, y, units, seed, have_records=equal_count)
     if equal_count:
@@ -350,6 +353,24 @@ def audit(
     return report if policy is None else apply_policy(report, policy)
 
 
+def check_jobs(n_jobs):
+    """Refuse zero jobs at once: joblib would, after the target has been asked about everything."""
+    if n_jobs == 0 and not isinstance(n_jobs, bool):
+        raise ValueError(
+            "n_jobs=0 runs nothing: give 1 or more, -1 for all cores, or None for joblib's default."
+        )
+
+
+def _shown(views, sides):
+    """Return what the target shows of all records; name the side about which it raises."""
+    try:
+        return views.shown
+    except Exception:
+        for name, X in sides.items():
+            check_takes(views.targets["shown"], X, name)
+        raise  # no exception of the target's own
+
+
 def _halves(is_member, persons, seed):
     """Return (halves of the records, the units that are judged)."""
     if persons is None:
@@ -386,6 +407,8 @@ def _compare(
 ):
     """Audit several targets with the same splits and seeds."""
     columns = _find_columns(targets)
+    for target in targets.values():  # all of them, before the first is attacked
+        check_first(target, {"X_mem": X_mem, "X_non": X_non})
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     reports, size, first = {}, {}, None
     for name, target in targets.items():
@@ -453,6 +476,11 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count, trained, persons):
         )
         X_mem = RecordRows(computed(X_mem), np.flatnonzero(trained)).take()
     equal = np.zeros(len(sides[1]), dtype=bool)
+    if not equal_count and len(sides[0]) == len(sides[1]) and _are_equal(X_mem, X_non, *sides):
+        raise ValueError(
+            "X_mem and X_non hold the same confidences and labels, row by row: give those of "
+            "records that the model has never seen as X_non."
+        )
     if equal_count and trained.any():
         equal = are_among(X_non, X_mem)
     X = join_records(X_mem, X_non)
@@ -477,6 +505,10 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count, trained, persons):
         if n < 4:
             raise ValueError(f"{side} has {n} record(s) left: an audit needs 4 on each side.")
     return X, y, is_member, kept
+
+
+def _are_equal(X_mem, X_non, y_mem, y_non):
+    return record_bytes(X_mem) == record_bytes(X_non) and np.array_equal(y_mem, y_non)
 
 
 def _of_members(persons, trained):

@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
 )
 from tqdm.auto import tqdm
 
-from sklearn_aeppt._ask import ask, ask_labels
+from sklearn_aeppt._ask import ask, ask_labels, check_own_classes
 from sklearn_aeppt._class_columns import in_class_order
 from sklearn_aeppt._compat import (
     check_feature_names,
@@ -46,6 +46,7 @@ from sklearn_aeppt._one_step import OneStep, is_twin_state
 from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._record_field import RecordField
 from sklearn_aeppt._simplex import check_proba
+from sklearn_aeppt._unchanged import run_on
 from sklearn_aeppt._version import __version__
 from sklearn_aeppt.defenses._decision import (
     decide_by_argmax,
@@ -234,11 +235,12 @@ class OutputDefense(WrapsClassifier, ClassifierMixin, OneStep, FittedInside, Bas
                 is_member = is_member & (weight != 0)
                 members, non_members = split_by_mask(X, y, is_member, "is_member")
             fit_params = take_fit_params(X, fit_params, indices=np.flatnonzero(is_member))
-            estimator = clone(self.estimator).fit(members.X, members.y, **fit_params)
+            estimator = run_on(clone(self.estimator), "fit", members.X, members.y, **fit_params)
         if not hasattr(estimator, "classes_"):
             raise ValueError(
                 f"estimator={self.estimator!r} has no classes_ after fit: wrap a classifier."
             )
+        check_own_classes(estimator, "estimator")
         sides = members, non_members
         names = ["y" if one is None else name for name, one in (("y_mem", y_mem), ("y_non", y_non))]
         for side, name in zip(sides, names):
@@ -364,7 +366,7 @@ class OutputDefense(WrapsClassifier, ClassifierMixin, OneStep, FittedInside, Bas
         if np.shape(proba) == (0, len(self.classes_)):
             return np.empty(np.shape(proba))
         proba = in_class_order(proba, self.classes_, "proba")
-        proba = check_proba(proba, source="proba", n_classes=len(self.classes_))
+        proba = check_proba(proba, source="proba", n_classes=len(self.classes_), figures=False)
         draws = self._draws(proba, records, self.estimator_) if self.n_draws else None
         return self._perturb_in_blocks(self._decided(proba, None), draws)
 
@@ -413,15 +415,23 @@ class OutputDefense(WrapsClassifier, ClassifierMixin, OneStep, FittedInside, Bas
             estimator's confidences are not probability vectors, one for each record.
         """
         self._check_query(X)
-        proba = ask(self.estimator_, X, source=PROBA, at_once=True)
+        proba = self._ask(X)
         if not len(proba):
             return proba
-        label = ask_labels(self.estimator_, X, proba, source=LABELS) if self._asks_labels else None
+        label = self._ask_labels(X, proba) if self._asks_labels else None
         if not self.n_draws:
             return self._perturb_in_blocks(self._decided(proba, label))
         draws = self._draws(proba, X, self.estimator_)
         proba, label = self._on_grid(X, proba, label)
         return self._perturb_in_blocks(self._decided(proba, label), draws)
+
+    # no message of a defense that is asked says what it hides
+
+    def _ask(self, X):
+        return ask(self.estimator_, X, source=PROBA, at_once=True, figures=False)
+
+    def _ask_labels(self, X, proba):
+        return ask_labels(self.estimator_, X, proba, source=LABELS, figures=False)
 
     def _on_grid(self, X, proba, label):
         """Return confidences of the records as they would be, with the labels of what was asked."""
@@ -431,7 +441,7 @@ class OutputDefense(WrapsClassifier, ClassifierMixin, OneStep, FittedInside, Bas
         if not len(rows):
             return proba, label
         proba = np.array(proba)  # the next answer may come in the same array
-        there = ask(self.estimator_, moved, source=PROBA, at_once=True)
+        there = self._ask(moved)
         if self._threshold is None:
             asked = proba[rows].argmax(axis=1) if label is None else label[rows]
             there = decide_by_argmax(there, asked)
@@ -482,10 +492,9 @@ class OutputDefense(WrapsClassifier, ClassifierMixin, OneStep, FittedInside, Bas
         """
         self._check_query(X)
         if self._asks_labels and _num_samples(X):
-            label = ask_labels(self.estimator_, X, None, source=LABELS)
+            label = self._ask_labels(X, None)
         else:
-            proba = ask(self.estimator_, X, source=PROBA, at_once=True)
-            label = self._decided(proba, None).argmax(axis=1)
+            label = self._decided(self._ask(X), None).argmax(axis=1)
         return np.asarray(self.classes_)[label]
 
     def _check_query(self, X):

@@ -15,7 +15,7 @@ from sklearn_aeppt._members import find_labels
 from sklearn_aeppt._record_numbers import must_be_numbers
 from sklearn_aeppt.defenses._fold_space import unwrapped
 
-SOURCE = "estimator.predict_proba(X)"
+SOURCE, LABELS = "estimator.predict_proba(X)", "estimator.predict(X)"
 
 
 def fit_without(estimator, X, y, rows, fit_params):
@@ -45,7 +45,7 @@ class FoldModels:
 
     def ask(self, i, X):
         """Return what model `i` says, a column for each class; zero for one it never saw."""
-        said = ask(self.models[i], X, source=SOURCE)
+        said = ask(self.models[i], X, source=SOURCE, figures=False)
         if said.shape[1] == len(self.classes) and (np.diff(self.columns[i]) > 0).all():
             return said
         proba = np.zeros((len(said), len(self.classes)), dtype=said.dtype)

@@ -23,6 +23,7 @@ from sklearn.utils.validation import _num_samples
 from sklearn_aeppt._containers import as_kind_of, as_pandas, column_names
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._record_numbers import are_numbers, as_numbers, must_be_numbers, steps_before
+from sklearn_aeppt._unchanged import run_on
 
 N_MOVED = 100  # records on which the use of a column is measured
 MOST_MOVED = 200_000  # records that a model is asked about for that, over all columns
@@ -55,14 +56,14 @@ class RecordSpace:
         """Learn steps, encoder, range and scale from the training records; return self."""
         steps = steps_before(estimator)
         if steps is not None and not is_fitted(estimator):
-            steps = clone(steps).fit(X, y)
+            steps = run_on(clone(steps), "fit", X, y)
         self.steps_ = steps
         own = as_pandas(X)
         numbers = as_numbers(own)
         self.is_binary_ = numbers is not None and _is_binary(numbers)
         self.can_vary_ = numbers is not None or (hasattr(own, "iloc") and are_numbers(own).any())
         self.encoder_ = None
-        seen = as_pandas(X if steps is None else steps.transform(X))
+        seen = as_pandas(X if steps is None else run_on(steps, "transform", X))
         if as_numbers(seen) is None:
             if not hasattr(seen, "iloc"):
                 raise _no_numbers(seen)
@@ -139,7 +140,7 @@ class RecordSpace:
         return scaled
 
     def _numbers(self, X):
-        X = X if self.steps_ is None else self.steps_.transform(X)
+        X = X if self.steps_ is None else run_on(self.steps_, "transform", X)
         return must_be_numbers(X) if self.encoder_ is None else self.encoder_.transform(X)
 
 
@@ -239,6 +240,6 @@ def unwrapped(model, X):
         if isinstance(model, FrozenEstimator):
             model = model.estimator
         else:
-            X = X if len(model) == 1 else model[:-1].transform(X)
+            X = X if len(model) == 1 else run_on(model[:-1], "transform", X)
             model = model[-1]
     return model, X

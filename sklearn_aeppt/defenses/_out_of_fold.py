@@ -36,6 +36,7 @@ from sklearn_aeppt._one_step import OneStep
 from sklearn_aeppt._records import RecordRows, number_records
 from sklearn_aeppt._remember import open_memory, remembered
 from sklearn_aeppt._seeding import seed_alike
+from sklearn_aeppt._unchanged import run_on
 from sklearn_aeppt.defenses._decision import decide_by_argmax
 from sklearn_aeppt.defenses._fold_groups import N_NEAR, deal_folds, find_near_duplicates
 from sklearn_aeppt.defenses._fold_mix import (
@@ -45,6 +46,8 @@ from sklearn_aeppt.defenses._fold_mix import (
     shares_of_models,
 )
 from sklearn_aeppt.defenses._fold_models import (
+    LABELS,
+    SOURCE,
     BagModels,
     FoldModels,
     answers,
@@ -364,7 +367,7 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
     def _fit_on_all(self, X, y, fit_params, rng):
         if not is_fitted(self.estimator):
             model = seed_alike(clone(self.estimator), int(rng.randint(2**31 - 1)))
-            self.estimator_ = model.fit(X, y, **fit_params)
+            self.estimator_ = run_on(model, "fit", X, y, **fit_params)
             return
         if fit_params and self.cv == "oob":
             raise ValueError(
@@ -448,7 +451,8 @@ class OutOfFoldClassifier(WrapsClassifier, ClassifierMixin, OneStep, FittedInsid
             said = answers(self._models, block, self.n_jobs)
             proba[rows] = self._mixed(said, self._near, self._near(block), self.bandwidth_)
         if self.labels == "kept" and n:
-            label = ask_labels(self.estimator_, X, ask(self.estimator_, X))
+            asked = partial(ask, self.estimator_, X, source=SOURCE, figures=False)
+            label = ask_labels(self.estimator_, X, asked(), source=LABELS, figures=False)
             proba = decide_by_argmax(proba, label)
         return proba
 

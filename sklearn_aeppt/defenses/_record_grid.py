@@ -13,8 +13,8 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 
-from sklearn_aeppt._containers import as_kind_of, as_pandas
-from sklearn_aeppt._record_numbers import are_numbers, as_csr, as_numbers, must_be_numbers
+from sklearn_aeppt._containers import as_csr, as_kind_of, as_pandas
+from sklearn_aeppt._record_numbers import are_numbers, as_numbers, must_be_numbers
 
 
 def _two_values(values, low, high):

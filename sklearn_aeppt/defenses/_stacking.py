@@ -32,6 +32,7 @@ from sklearn_aeppt._compat import (
 )
 from sklearn_aeppt._one_step import OneStep
 from sklearn_aeppt._seeding import seed_unseeded
+from sklearn_aeppt._unchanged import run_on
 from sklearn_aeppt.defenses._wraps import takes_weights
 
 
@@ -204,7 +205,9 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
             OnLabels(final, np.unique(labels[parts[-1]])),
             cv="prefit",
             stack_method="predict_proba",
-        ).fit(_safe_indexing(X, parts[-1]), labels[parts[-1]], **weights[-1])
+        )
+        last = _safe_indexing(X, parts[-1])
+        run_on(self.stack_, "fit", last, labels[parts[-1]], **weights[-1])
         self.parts_ = parts
         self.classes_ = self.stack_.classes_
         return self
@@ -274,7 +277,7 @@ class ModelStackingClassifier(ClassifierMixin, OneStep, BaseComposition):
         check_feature_names(self, X, reset=False)
         if getattr(X, "ndim", 2) > 1:  # else the estimators know best what is wrong
             check_n_features(self, X, reset=False)
-        return self.stack_.predict_proba(X)
+        return run_on(self.stack_, "predict_proba", X)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most likely class of each record.

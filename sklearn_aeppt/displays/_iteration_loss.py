@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_aeppt._ask import ask
 from sklearn_aeppt.displays._plotting import SIDES, as_table, legend_above, new_axes
 from sklearn_aeppt.metrics._membership import as_membership
 
@@ -213,7 +214,7 @@ def _loss_per_iteration(defense, X):
 
     from sklearn_aeppt._nets._perturbation import AutogradGradient, perturb_block
 
-    proba = np.asarray(defense.estimator_.predict_proba(X))
+    proba = ask(defense.estimator_, X)
     draws = defense._draws(proba, X, defense.estimator_) if defense.n_draws else None
     module = defense.substitute_.module_
     device = next(module.parameters(), torch.empty(0)).device  # where it was loaded to

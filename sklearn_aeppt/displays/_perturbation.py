@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_aeppt._ask import ask_as_attacker
 from sklearn_aeppt._groups import as_labels
 from sklearn_aeppt._text import picture_name
 from sklearn_aeppt.displays._plotting import MEMBER, NON_MEMBER, as_table, legend_above, new_axes
@@ -111,7 +112,7 @@ class PerturbationDisplay:
         array([0, 1, 2])
         """
         check_is_fitted(defense)
-        before, after = defense.estimator_.predict_proba(X), defense.predict_proba(X)
+        before, after = (ask_as_attacker(one, X) for one in (defense.estimator_, defense))
         return cls.from_predictions(
             before, after, record=record, classes=defense.classes_, ax=ax, log=log
         )

@@ -12,6 +12,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import BaseCrossValidator, StratifiedKFold, cross_val_predict
 from sklearn.utils._param_validation import Options, StrOptions, validate_params
 
+from sklearn_aeppt._ask import ask_as_attacker
 from sklearn_aeppt._compat import BaseScorer
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt.metrics._membership import as_membership
@@ -236,7 +237,7 @@ class _PerturbationScorer(BaseScorer):
     # `method_caller` hands out one column of a binary target, so it is not of use here.
     def _score(self, method_caller, estimator, X, y_true=None, **kwargs):
         base = estimator.estimator_ if self.base is None else self.base
-        before, after = base.predict_proba(X), estimator.predict_proba(X)
+        before, after = (ask_as_attacker(one, X) for one in (base, estimator))
         return self._sign * self._score_func(before, after, **{**self._kwargs, **kwargs})
 
 
