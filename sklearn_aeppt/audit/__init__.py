@@ -6,14 +6,14 @@ from sklearn_aeppt._lazy import lazy
 
 if TYPE_CHECKING:  # a type checker does not see lazy names
     from sklearn_aeppt.audit._audit import audit as audit
-    from sklearn_aeppt.audit._report import AuditComparison as AuditComparison
+    from sklearn_aeppt.audit._comparison import AuditComparison as AuditComparison
     from sklearn_aeppt.audit._report import AuditReport as AuditReport
     from sklearn_aeppt.audit._structure import StructuralRisk as StructuralRisk
     from sklearn_aeppt.audit._structure import structural_risk as structural_risk
 
 #: Public name -> the module that it comes from.
 MODULES = {
-    "AuditComparison": "_report",
+    "AuditComparison": "_comparison",
     "AuditReport": "_report",
     "StructuralRisk": "_structure",
     "audit": "_audit",

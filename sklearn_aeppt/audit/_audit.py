@@ -29,9 +29,10 @@ from sklearn_aeppt.attacks import read_predicted
 from sklearn_aeppt.audit._before import before, inside
 from sklearn_aeppt.audit._by_record import join_fit_params, join_groups, join_slices
 from sklearn_aeppt.audit._canaries import canary_risk
+from sklearn_aeppt.audit._comparison import AuditComparison
 from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, strongest_excess_at_least
 from sklearn_aeppt.audit._exposed import from_one_run, record_table
-from sklearn_aeppt.audit._report import AuditComparison, AuditReport
+from sklearn_aeppt.audit._report import AuditReport
 from sklearn_aeppt.audit._shared_models import share_shadow_models
 from sklearn_aeppt.audit._suites import (
     Contender,

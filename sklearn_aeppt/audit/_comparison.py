@@ -1,0 +1,180 @@
+"""Reports of several targets, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sklearn_aeppt._saving import write_text
+from sklearn_aeppt._text import as_text, picture_name, shown_name, to_json
+from sklearn_aeppt.audit._page import _embed, _frame_table, to_html
+from sklearn_aeppt.audit._report import AuditReport
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+
+@dataclass
+class AuditComparison:
+    """Reports of several targets on the same records, side by side; made by `audit`.
+
+    Parameters
+    ----------
+    reports : dict of AuditReport
+        Name of a target, as it was given -> its report.
+    size : dict of float
+        Name of a target -> mean L1 (0 to 2) between its confidences and those of the first.
+
+    Attributes
+    ----------
+    verdicts : list of str
+        One paragraph for each target, which starts with its name.
+
+    See Also
+    --------
+    audit : Makes it when it is given several targets.
+    AuditReport : The report of one target.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn_aeppt import EqualizedClassifier
+    >>> from sklearn_aeppt.attacks import GapAttack, ThresholdAttack
+    >>> from sklearn_aeppt.audit import audit
+    >>> X, y = load_digits(return_X_y=True)
+    >>> forest = RandomForestClassifier(random_state=0).fit(X[::2], y[::2])
+    >>> defended = EqualizedClassifier(forest, random_state=0).fit(X[::2], X[1::2])
+    >>> targets = {"undefended": forest, "equalized": defended}
+    >>> attacks = [GapAttack(), ThresholdAttack("loss")]
+    >>> pair = audit(targets, X[::2], y[::2], X[1::2], y[1::2], attacks, random_state=0)
+    >>> before, after = (report.strongest["accuracy"] for report in pair.reports.values())
+    >>> before > 0.7, after < 0.6
+    (True, True)
+    >>> pair.size["undefended"]
+    0.0
+    """
+
+    reports: dict[Any, AuditReport]
+    size: dict[Any, float]
+
+    def __str__(self) -> str:
+        """Return the table as text, and each verdict."""
+        frame = self.to_frame()
+        for key in ("target", "strongest attack"):
+            frame[key] = [shown_name(name, 40) for name in frame[key]]
+        return "\n".join([frame.to_string(index=False), ""] + self.verdicts)
+
+    @property
+    def verdicts(self) -> list[str]:
+        """One paragraph a target."""
+        return [f"{shown_name(name)}: {report.verdict}" for name, report in self.reports.items()]
+
+    def to_frame(self) -> DataFrame:
+        """Return the strongest attack on each target as a table.
+
+        Returns
+        -------
+        frame : pandas DataFrame
+            One row for each target, in the order in which they were given.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        import pandas as pd
+
+        keys = ("attack", "accuracy", "low", "high", "excess", "auc", "tpr_at_0.01_fpr")
+        rows = [
+            {
+                "target": as_text(name),
+                "mean L1": self.size[name],
+                "floor": report.floor,
+                **{key: report.strongest[key] for key in keys},
+                "attack": as_text(report.strongest["attack"]),
+            }
+            for name, report in self.reports.items()
+        ]
+        return pd.DataFrame(rows).rename(columns={"attack": "strongest attack"})
+
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the reports as JSON text.
+
+        Parameters
+        ----------
+        path : path-like, default=None
+            File to write the text to as well.
+
+        Returns
+        -------
+        text : str
+            ``reports`` and ``size``, by the names of the targets.
+        """
+        parts = {name: report._contents() for name, report in self.reports.items()}
+        text = to_json({"reports": parts, "size": self.size})
+        if path is not None:
+            write_text(path, text + "\n")
+        return text
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the strongest attack on each target against its perturbation.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. None makes new ones.
+
+        Returns
+        -------
+        ax : matplotlib Axes
+            The axes with one point for each target, its interval, and the floor of the first.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        from sklearn_aeppt.displays._plotting import CYCLE, new_axes
+
+        ax = new_axes(self, ax, figsize=(6.4, 4.4))
+        for i, (name, report) in enumerate(self.reports.items()):
+            color, s = CYCLE[i % len(CYCLE)], report.strongest
+            ax.vlines(self.size[name], 100 * s["low"], 100 * s["high"], color=color)
+            ax.plot(
+                self.size[name], 100 * s["accuracy"], "osD^v"[i % 5], color=color,
+                label=f"{picture_name(name, 24)}: {picture_name(s['attack'], 30)}",
+            )  # fmt: skip
+        floor = 100 * next(iter(self.reports.values())).floor
+        ax.axhline(floor, color="0.2", lw=1, ls="--", label=f"label alone: {floor:.1f} %")
+        ax.set_xlabel("Perturbation: mean L1 over records (probability)")
+        ax.set_ylabel("Strongest adaptive attack is right (%)")
+        ax.legend(frameon=False, fontsize=9).set_in_layout(False)
+        return ax
+
+    def to_html(self, path: str | PathLike[str]) -> Path:
+        """Write the reports as one self-contained HTML file.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write. Without matplotlib it has no pictures.
+
+        Returns
+        -------
+        path : Path
+            The file that was written.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        head = "<h2>Side by side</h2>" + _embed(self.plot, (7, 4.6), "Attack against perturbation")
+        head += _frame_table(self.to_frame())
+        path = Path(path)
+        write_text(path, to_html(list(self.reports.values()), head))
+        return path
