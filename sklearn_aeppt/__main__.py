@@ -6,8 +6,9 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
+from sklearn_aeppt import _report_command
+from sklearn_aeppt._out_file import check_out
 from sklearn_aeppt._version import __version__
 
 #: The defenses that `protect` offers: named here, so that help does not wait for imports.
@@ -101,6 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--cache", metavar="FOLDER", help="store finished attacks and resume from them"
     )
     audit.add_argument("--jobs", type=int, default=None, help="number of attacks run in parallel")
+    _report_command.add_audit_options(audit)
+    about_reports = _report_command.add_commands(commands)
     protect.add_argument("--model", required=True, metavar="FILE", help="a .skops file")
     protect.add_argument("--out", required=True, metavar="FILE", help=".skops file to write")
     protect.add_argument(
@@ -123,6 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # what a command needs is imported when it is called: help and typing errors answer at once
     try:
         run = {"demo": _demo, "experiment": _experiment, "audit": _audit, "protect": _protect}
+        run |= about_reports
         return run[args.command](args)
     except (ValueError, OSError, ImportError) as error:
         print("sklearn-aeppt:", " ".join(str(error).split()), file=sys.stderr)
@@ -151,11 +155,14 @@ def _audit(args):
     from sklearn_aeppt.audit import audit
 
     check_out(args.out, (".html", ".json"))
+    context = _report_command.read_options(args)
     model, (X_mem, y_mem), (X_non, y_non) = _load(args)
     report = audit(
         model, X_mem, y_mem, X_non, y_non, args.attacks, args.jobs, args.seed,
         name=args.model, memory=args.cache, verbose=1, fitted_on=_fitted_on(args, model),
+        context=context,
     )  # fmt: skip
+    report = _report_command.finish(report, args)
     if args.out is not None:
         report.to_html(args.out) if args.out.lower().endswith(".html") else report.to_json(args.out)
     print(report.to_json() if args.format == "json" else report)
@@ -221,21 +228,6 @@ def _load(args):
         model = PrecomputedClassifier(name_classes(columns, y_mem, y_non))
         X_mem, X_non = as_confidences(X_mem, X_non, getattr(X_mem, "columns", model.classes_))
     return model, (X_mem, y_mem), (X_non, y_non)
-
-
-def check_out(path, endings, model=None):
-    """Refuse a file that cannot be written, before the work that it is to hold."""
-    if path is None:
-        return
-    if not path.lower().endswith(endings):
-        raise ValueError(f"--out {path}: give a file that ends in {' or '.join(endings)}.")
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise ValueError(f"--out {path}: there is no folder {folder}; create it first.")
-    if model is not None and Path(path).resolve() == Path(model).resolve():
-        raise ValueError(
-            f"--out {path} is the file of --model, which would be lost: give another file."
-        )
 
 
 def _parameters(args, defense):

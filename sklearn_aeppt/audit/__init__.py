@@ -7,6 +7,7 @@ from sklearn_aeppt._lazy import lazy
 if TYPE_CHECKING:  # a type checker does not see lazy names
     from sklearn_aeppt.audit._audit import audit as audit
     from sklearn_aeppt.audit._comparison import AuditComparison as AuditComparison
+    from sklearn_aeppt.audit._hashes import hash_records as hash_records
     from sklearn_aeppt.audit._report import AuditReport as AuditReport
     from sklearn_aeppt.audit._structure import StructuralRisk as StructuralRisk
     from sklearn_aeppt.audit._structure import structural_risk as structural_risk
@@ -17,6 +18,7 @@ MODULES = {
     "AuditReport": "_report",
     "StructuralRisk": "_structure",
     "audit": "_audit",
+    "hash_records": "_hashes",
     "structural_risk": "_structure",
 }
 

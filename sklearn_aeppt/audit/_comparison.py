@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sklearn_aeppt._saving import write_text
-from sklearn_aeppt._text import as_text, picture_name, shown_name, to_json
+from sklearn_aeppt._text import as_text, shown_name, to_json
+from sklearn_aeppt.audit._file import COMPARISON, SCHEMA_VERSION, contents, held_by, read_json
 from sklearn_aeppt.audit._page import _embed, _frame_table, to_html
+from sklearn_aeppt.audit._plots import draw_tradeoff
 from sklearn_aeppt.audit._report import AuditReport
 
 if TYPE_CHECKING:
@@ -101,24 +103,53 @@ class AuditComparison:
         ]
         return pd.DataFrame(rows).rename(columns={"attack": "strongest attack"})
 
-    def to_json(self, path: str | PathLike[str] | None = None) -> str:
-        """Return the reports as JSON text.
+    def to_json(self, path: str | PathLike[str] | None = None, *, records: bool = False) -> str:
+        """Return the reports as JSON text, of the schema that the documentation describes.
 
         Parameters
         ----------
         path : path-like, default=None
             File to write the text to as well.
+        records : bool, default=False
+            Include what is about single records, see `AuditReport.to_json`.
 
         Returns
         -------
         text : str
             ``reports`` and ``size``, by the names of the targets.
         """
-        parts = {name: report._contents() for name, report in self.reports.items()}
-        text = to_json({"reports": parts, "size": self.size})
+        parts = {name: contents(report, records) for name, report in self.reports.items()}
+        head = {"schema": COMPARISON, "schema_version": SCHEMA_VERSION}
+        text = to_json({**head, "reports": parts, "size": self.size})
         if path is not None:
-            write_text(path, text + "\n")
+            write_text(path, text + "\n", private=records)
         return text
+
+    @classmethod
+    def from_json(cls, source: str | PathLike[str]) -> AuditComparison:
+        """Return the comparison that `to_json` wrote.
+
+        Parameters
+        ----------
+        source : path-like or str
+            The file, or the text itself.
+
+        Returns
+        -------
+        comparison : AuditComparison
+            With the targets' names as text, and their reports as `AuditReport.from_json` has them.
+
+        Raises
+        ------
+        ValueError
+            If it is no JSON, no comparison, or of a version of the schema that is not known here.
+        """
+        data = read_json(source, COMPARISON)
+        parts = {
+            name: AuditReport(**held_by(one, f"the report of {shown_name(name, 60)}"))
+            for name, one in data["reports"].items()
+        }
+        return cls(parts, data["size"])
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the strongest attack on each target against its perturbation.
@@ -138,22 +169,7 @@ class AuditComparison:
         ImportError
             If matplotlib is not installed.
         """
-        from sklearn_aeppt.displays._plotting import CYCLE, new_axes
-
-        ax = new_axes(self, ax, figsize=(6.4, 4.4))
-        for i, (name, report) in enumerate(self.reports.items()):
-            color, s = CYCLE[i % len(CYCLE)], report.strongest
-            ax.vlines(self.size[name], 100 * s["low"], 100 * s["high"], color=color)
-            ax.plot(
-                self.size[name], 100 * s["accuracy"], "osD^v"[i % 5], color=color,
-                label=f"{picture_name(name, 24)}: {picture_name(s['attack'], 30)}",
-            )  # fmt: skip
-        floor = 100 * next(iter(self.reports.values())).floor
-        ax.axhline(floor, color="0.2", lw=1, ls="--", label=f"label alone: {floor:.1f} %")
-        ax.set_xlabel("Perturbation: mean L1 over records (probability)")
-        ax.set_ylabel("Strongest adaptive attack is right (%)")
-        ax.legend(frameon=False, fontsize=9).set_in_layout(False)
-        return ax
+        return draw_tradeoff(self, ax)
 
     def to_html(self, path: str | PathLike[str]) -> Path:
         """Write the reports as one self-contained HTML file.

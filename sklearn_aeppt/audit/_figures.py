@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-@dataclass
+@dataclass(eq=False)
 class Figures:
     """What `AuditReport` holds, which documents each field."""
 
@@ -30,3 +30,13 @@ class Figures:
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     records: dict[str, np.ndarray] = field(default_factory=dict)
     epsilon: dict[str, Any] | None = None
+    intervals: dict[str, list[float]] = field(default_factory=dict)
+    attackers: list[dict[str, Any]] = field(default_factory=list)
+    exposure: dict[str, Any] = field(default_factory=dict)
+    control: dict[str, Any] | None = None
+    utility: dict[str, Any] | None = None
+    curves: dict[str, Any] = field(default_factory=dict)
+    bundles: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, str] = field(default_factory=dict)
+    policy: dict[str, Any] | None = None

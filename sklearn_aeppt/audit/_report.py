@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sklearn_aeppt._saving import write_text
-from sklearn_aeppt._text import as_text, picture_name, shown_name, to_json
+from sklearn_aeppt._text import as_text, shown_name, to_json
+from sklearn_aeppt.audit._file import REPORT, contents, held_by, read_json
 from sklearn_aeppt.audit._page import to_html
+from sklearn_aeppt.audit._plots import draw_attacks
+from sklearn_aeppt.audit._tables import record_rows, write_table
 from sklearn_aeppt.audit._verdict import Verdict
 
 if TYPE_CHECKING:
@@ -86,6 +88,32 @@ class AuditReport(Verdict):
     epsilon : dict, default=None
         What one run shows of epsilon, see `sklearn_aeppt.metrics.OneRunEpsilon`: it holds if a coin
         decided for each record whether it trained the target. None where no guess could be made.
+    intervals : dict, default={}
+        The 95 % intervals, [low, high], of ``floor``, ``train_accuracy`` and ``test_accuracy``.
+    attackers : list of dict, default=[]
+        Of each attack, run or not: ``class``, ``parameters``, what it ``sees``, how many
+        ``queries`` it makes per record, of the record or ``of`` variants, whether it
+        ``reads_records``, how many ``shadow_models`` it trains, and the ``seconds`` it took.
+    exposure : dict, default={}
+        How many members are ``accused`` (and ``accused_persons``), at which
+        ``false_discovery_rate``, and how many records are ``not_scored``.
+    control : dict, default=None
+        Negative control: what the strongest attack that trains no models finds where membership was
+        made up among the non-members (``accuracy``, ``low``, ``high``, ``auc``, ``passed``).
+    utility : dict, default=None
+        What a defense costs: accuracy, log loss, calibration error and the AUC of confidence, with
+        it and without it, on ``members`` and ``non_members``. None for a target without a defense.
+    curves : dict, default={}
+        Thinned ROC curves and counts of scores, from which the pictures are drawn.
+    bundles : dict, default={}
+        How often each attack is right in bundles of at least ten records, for `compare_reports`.
+    provenance : dict, default={}
+        ``versions``, ``seeds``, ``hashes`` of model, records and library, the ``split``, how many
+        records were ``left_out``, the ``suite``, and when and with what it was ``made``.
+    context : dict of str, default={}
+        What the caller says of who, when and what for.
+    policy : dict, default=None
+        The outcome of a policy's rules. None where none was applied.
 
     Attributes
     ----------
@@ -105,6 +133,8 @@ class AuditReport(Verdict):
     strongest_by : dict
         Measure (``accuracy``, ``auc``, ``tpr_at_..._fpr``) -> the result of the adaptive attack
         with the greatest value; measures that too few records decide are left out.
+    headline : str
+        One line: the outcome in a word, and the figures that decide it.
     verdict : str
         One paragraph in plain words.
     worst_case : str
@@ -125,13 +155,19 @@ class AuditReport(Verdict):
         One sentence on the accused; empty where there is no table of records.
     from_one_run : str
         One sentence on epsilon with its ceiling; empty where it was not computed.
+    control_says : str
+        One sentence on the negative control; empty where it was not run.
     advice : list of str
-        What to do next, one sentence each.
+        What to do next, one sentence each, in Python or for the command line, whichever made the
+        report.
+    out_of_scope : list of str
+        What no audit looks at.
 
     See Also
     --------
     audit : Makes it.
     AuditComparison : Several reports side by side.
+    compare_reports : What got worse since an earlier report.
 
     Examples
     --------
@@ -148,6 +184,14 @@ class AuditReport(Verdict):
     >>> [row["attack"] for row in report.ran], report.not_run
     (['labels', 'loss'], [])
     """
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two reports say the same: arrays have no truth value of their own."""
+        if not isinstance(other, AuditReport):
+            return NotImplemented
+        return self.to_json(records=True) == other.to_json(records=True)
+
+    __hash__ = None  # type: ignore[assignment]  # it can be changed
 
     def __str__(self) -> str:
         """Return the verdict, the advice and a table as text."""
@@ -207,33 +251,80 @@ class AuditReport(Verdict):
         rows = [{**row, "attack": as_text(row["attack"])} for row in self.results]
         return pd.DataFrame(rows).sort_values("accuracy", ascending=False, ignore_index=True)
 
-    def to_json(self, path: str | PathLike[str] | None = None) -> str:
-        """Return the report as JSON text.
+    def to_json(self, path: str | PathLike[str] | None = None, *, records: bool = False) -> str:
+        """Return the report as JSON text, of the schema that the documentation describes.
 
         Parameters
         ----------
         path : path-like, default=None
             File to write the text to as well.
+        records : bool, default=False
+            Include what is about single records: the table of all `records`, `at_risk` and
+            `accused`. Without it the text holds counts and rates only; also row numbers are left
+            out, since whoever has the table knows whose they are. The file is readable by its owner
+            only.
 
         Returns
         -------
         text : str
-            The figures, with ``leakage``, ``void``, ``verdict``, ``before``, ``exposed``,
-            ``from_one_run``, ``defense_fit``, ``accused`` and ``advice``, without the table of all
-            records. What is not finite is null.
+            All fields, and what follows from them (``headline``, ``verdict``, ``leakage``,
+            ``advice`` and so on). What is not finite is null.
+
+        See Also
+        --------
+        from_json : The way back.
         """
-        text = to_json(self._contents())
+        text = to_json(contents(self, records))
         if path is not None:
-            write_text(path, text + "\n")
+            write_text(path, text + "\n", private=records)
         return text
 
-    def _contents(self):
-        """Return what the report holds and says, as a dict."""
-        said = ("leakage", "void", "verdict", "before", "exposed", "from_one_run", "defense_fit",
-                "accused", "advice")  # fmt: skip
-        held = asdict(self)
-        del held["records"]  # one line a record: those that are accused are said
-        return {**held, **{key: getattr(self, key) for key in said}}
+    @classmethod
+    def from_json(cls, source: str | PathLike[str]) -> AuditReport:
+        """Return the report that `to_json` wrote.
+
+        Parameters
+        ----------
+        source : path-like or str
+            The file, or the text itself.
+
+        Returns
+        -------
+        report : AuditReport
+            Equal to the one that was written with ``records=True``. Without, `records` and
+            `at_risk` are empty. Labels of slices that JSON does not know are their text.
+
+        Raises
+        ------
+        ValueError
+            If it is no JSON, no report, or one of a version of the schema that is not known here.
+        """
+        return cls(**held_by(read_json(source, REPORT)))
+
+    def records_to_csv(self, path: str | PathLike[str]) -> Path:
+        """Write every record that was handed in as a table of its own, for who must act on it.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write, readable by its owner only: it says who is exposed.
+
+        Returns
+        -------
+        path : Path
+            The file that was written.
+
+        Raises
+        ------
+        ValueError
+            If the report has no table of records, as one that was read from a file without it.
+        """
+        if not self.records:
+            raise ValueError(
+                f"The report of {shown_name(self.name, 60)} has no table of records: it was read "
+                "from a file without it. Write the table when the audit is run."
+            )
+        return write_table(path, record_rows(self.records), private=True)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw every attack's accuracy with its interval, and the floor.
@@ -254,29 +345,7 @@ class AuditReport(Verdict):
         ImportError
             If matplotlib is not installed.
         """
-        from sklearn_aeppt.displays._plotting import new_axes
-
-        rows = sorted(self.ran, key=lambda row: row["accuracy"])
-        not_run = self.not_run
-        ax = new_axes(self, ax, figsize=(7, 1.2 + 0.3 * len(self.results)))
-        for i, _ in enumerate(not_run):
-            ax.text(50, i, "  not run", color="0.4", va="center", fontsize=9)
-        for i, row in enumerate(rows, start=len(not_run)):
-            color = "#D55E00" if row["adaptive"] else "0.6"
-            ax.plot([100 * row["low"], 100 * row["high"]], [i, i], color=color, lw=2)
-            ax.plot(100 * row["accuracy"], i, "o", color=color)
-        labels = [picture_name(row["attack"]) for row in not_run]
-        labels += [picture_name(row["attack"]) + " *" * (not row["adaptive"]) for row in rows]
-        ax.set_yticks(range(len(labels)), labels)
-        ax.set_ylim(-0.7, len(labels) - 0.3)  # text of a row that was not run sets no limits
-        ax.axvline(50, color="0.5", lw=1, ls=":", label="random guessing")
-        ax.axvline(100 * self.floor, color="#0072B2", lw=1, ls="--", label="label alone")
-        ax.set_xlabel("Attack accuracy (%), with its 95 % interval")
-        note = "" if all(row["adaptive"] for row in rows) else "   * non-adaptive"
-        ax.set_title(f"{picture_name(self.name)}{note}", loc="left", fontsize=10)
-        # inside the axes: it takes no room from them
-        ax.legend(loc="lower right", frameon=False).set_in_layout(False)
-        return ax
+        return draw_attacks(self, ax)
 
     def to_html(self, path: str | PathLike[str]) -> Path:
         """Write the report as one self-contained HTML file.

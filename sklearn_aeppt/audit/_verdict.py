@@ -4,15 +4,64 @@ from __future__ import annotations
 
 from sklearn_aeppt._text import shown_name
 from sklearn_aeppt.audit._judgment import MEASURES, Judgment
+from sklearn_aeppt.audit._scope import OUT_OF_SCOPE
 from sklearn_aeppt.audit._sentences import checks_say, exposed_says
+from sklearn_aeppt.audit._terms import COMMAND_LINE, PYTHON, Terms
 from sklearn_aeppt.metrics import OneRunEpsilon
 
 #: Share of the audited members that a defense has to be fitted on, for them to be its members.
 FITTED = 0.9
 
 
+#: What a report calls the outcome in a word.
+WORDS = {
+    "confidences": "LEAKS",
+    "labels": "LABELS LEAK",
+    "inconclusive": "UNDECIDED",
+    "none": "NO LEAK FOUND",
+    "void": "VOID",
+}
+
+
 class Verdict(Judgment):
     """The figures of an audit in words."""
+
+    @property
+    def _terms(self) -> Terms:
+        by_command = self.provenance.get("made", {}).get("with") == "command line"
+        return COMMAND_LINE if by_command else PYTHON
+
+    @property
+    def headline(self) -> str:
+        """The verdict as one word or two, and one line."""
+        s, word = self.strongest, WORDS["void" if self.void else self.leakage]
+        return (
+            f"{word}: the strongest attack tells members from non-members with {s['accuracy']:.1%} "
+            f"accuracy; labels alone allow {self.from_labels:.1%}, guessing 50 %."
+        )
+
+    @property
+    def out_of_scope(self) -> list[str]:
+        """What no audit looks at, one sentence each."""
+        return list(OUT_OF_SCOPE)
+
+    @property
+    def control_says(self) -> str:
+        """One sentence on the negative control; empty where it was not run."""
+        c = self.control
+        if c is None or "not_run" in c:
+            return "" if c is None else f"Negative control not run: {c['not_run']}."
+        what = (
+            f"Negative control: where membership was made up, among {c['n']:,} non-members, "
+            f"{shown_name(c['attack'], 60)} is right about {c['accuracy']:.1%} (99 % interval "
+            f"{c['low']:.1%} to {c['high']:.1%})"
+        )
+        if c["passed"]:
+            return f"{what}, which is chance, as it must be."
+        return (
+            f"{what}, which is not chance: equal or related records, or a fault of the attack, "
+            "tell it what it should not know. Explain that before relying on these figures."
+        )
 
     @property
     def verdict(self) -> str:
@@ -70,7 +119,7 @@ class Verdict(Judgment):
     @property
     def exposed(self) -> str:
         """One sentence on the accused; empty where there is no table of records."""
-        return exposed_says(self.records, self._sizes, self._what) if self.records else ""
+        return exposed_says(self.exposure, self._sizes, self._what) if self.exposure else ""
 
     @property
     def from_one_run(self) -> str:
@@ -99,7 +148,10 @@ class Verdict(Judgment):
             return (
                 f"The defense was fitted on {of} audited members{'.' if self.n_fitted_on else none}"
             )
-        unknown = "Not checked: whether the defense was fitted on the audited members (fitted_on=)."
+        unknown = (
+            "Not checked: whether the defense was fitted on the audited members "
+            f"({self._terms.fitted_on})."
+        )
         return unknown if self.defended else ""
 
     @property
@@ -111,7 +163,7 @@ class Verdict(Judgment):
             todo.append(
                 "Draw members and non-members from one distribution and audit again (what differs "
                 f"most: {', '.join(shown_name(name, 40) for name in columns)}). Where several "
-                "records belong to one person, give groups=."
+                f"records belong to one person, {self._terms.groups}."
             )
         if self.n_fitted_on is not None and self.n_fitted_on < FITTED * self.n_members:
             todo.append(
@@ -120,7 +172,7 @@ class Verdict(Judgment):
             )
         if self.leakage == "confidences":
             todo.append(
-                "Show equalized confidences: EqualizedClassifier(model).fit(X, y, is_member=mask)"
+                f"Show equalized confidences: {self._terms.protect}"
                 + (", or less than this defense shows." if self.defended else ".")
             )
         if self.leakage in ("labels", "confidences") and self.floor > 0.6:
@@ -128,7 +180,7 @@ class Verdict(Judgment):
                 f"Reduce overfitting first: accuracy is {self.train_accuracy:.1%} on members and "
                 f"{self.test_accuracy:.1%} on others, and no defense of confidences hides that "
                 "gap. Regularize, use more data, or see the trained ones in "
-                "sklearn_aeppt.defenses."
+                f"{self._terms.trained}."
             )
         if self.leakage == "none":
             todo.append("Keep the report, and audit again whenever the model is retrained.")
@@ -138,10 +190,11 @@ class Verdict(Judgment):
                 "leakage of two points cannot be told from chance."
             )
         if not any(row["per_record"] for row in self.ran):
-            todo.append('Run attacks="full" for attackers who know how hard each record is.')
+            todo.append(f"{self._terms.full} for attackers who know how hard each record is.")
         return todo
 
     def _sentences(self) -> list[str]:
         """Return what stands below the verdict."""
-        said = (*self.before, self.worst_case, self.exposed, self.from_one_run, self.defense_fit)
+        said = (*self.before, self.control_says, self.worst_case, self.exposed,
+                self.from_one_run, self.defense_fit)  # fmt: skip
         return [sentence for sentence in said if sentence]
