@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sklearn_aeppt._saving import write_text
 from sklearn_aeppt._text import as_text, shown_name, to_json
 from sklearn_aeppt.audit._file import COMPARISON, SCHEMA_VERSION, contents, held_by, read_json
-from sklearn_aeppt.audit._page import _embed, _frame_table, to_html
+from sklearn_aeppt.audit._page import side_by_side, to_html
+from sklearn_aeppt.audit._pictures import draw_tradeoff as draw_tradeoff_svg
 from sklearn_aeppt.audit._plots import draw_tradeoff
 from sklearn_aeppt.audit._report import AuditReport
 
@@ -171,26 +172,24 @@ class AuditComparison:
         """
         return draw_tradeoff(self, ax)
 
-    def to_html(self, path: str | PathLike[str]) -> Path:
+    def to_html(self, path: str | PathLike[str], *, records: bool = False) -> Path:
         """Write the reports as one self-contained HTML file.
 
         Parameters
         ----------
         path : path-like
-            File to write. Without matplotlib it has no pictures.
+            File to write.
+        records : bool, default=False
+            Show who is exposed, see `AuditReport.to_html`.
 
         Returns
         -------
         path : Path
             The file that was written.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed.
         """
-        head = "<h2>Side by side</h2>" + _embed(self.plot, (7, 4.6), "Attack against perturbation")
-        head += _frame_table(self.to_frame())
+        rows = ((name, report, self.size[name]) for name, report in self.reports.items())
+        head = side_by_side(rows, draw_tradeoff_svg(self))
         path = Path(path)
-        write_text(path, to_html(list(self.reports.values()), head))
+        page = to_html(list(self.reports.values()), head, records)
+        write_text(path, page, private=records)
         return path

@@ -347,19 +347,22 @@ class AuditReport(Verdict):
         """
         return draw_attacks(self, ax)
 
-    def to_html(self, path: str | PathLike[str]) -> Path:
-        """Write the report as one self-contained HTML file.
+    def to_html(self, path: str | PathLike[str], *, records: bool = False) -> Path:
+        """Write the report as one self-contained HTML file, made of what its JSON holds.
 
         Parameters
         ----------
         path : path-like
-            File to write. Without matplotlib it has no pictures.
+            File to write.
+        records : bool, default=False
+            Show the members that are accused, with their index. The file is then readable by its
+            owner only.
 
         Returns
         -------
         path : Path
-            The file that was written.
+            The file that was written. It needs no network and no other file.
         """
         path = Path(path)
-        write_text(path, to_html([self]))
+        write_text(path, to_html([self], records=records), private=records)
         return path
