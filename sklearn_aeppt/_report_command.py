@@ -35,9 +35,9 @@ def add_commands(commands):
     compare.add_argument(
         "--confidence",
         type=float,
-        default=0.95,
+        default=0.99,
         metavar="SHARE",
-        help="with which no attack is called worse that is not (default: 0.95, for all together)",
+        help="with which no attack is called worse that is not (default: 0.99, for all together)",
     )
     compare.add_argument(
         "--other-records",

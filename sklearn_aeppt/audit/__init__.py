@@ -6,6 +6,8 @@ from sklearn_aeppt._lazy import lazy
 
 if TYPE_CHECKING:  # a type checker does not see lazy names
     from sklearn_aeppt.audit._audit import audit as audit
+    from sklearn_aeppt.audit._compare import ReportChange as ReportChange
+    from sklearn_aeppt.audit._compare import compare_reports as compare_reports
     from sklearn_aeppt.audit._comparison import AuditComparison as AuditComparison
     from sklearn_aeppt.audit._hashes import hash_records as hash_records
     from sklearn_aeppt.audit._report import AuditReport as AuditReport
@@ -16,8 +18,10 @@ if TYPE_CHECKING:  # a type checker does not see lazy names
 MODULES = {
     "AuditComparison": "_comparison",
     "AuditReport": "_report",
+    "ReportChange": "_compare",
     "StructuralRisk": "_structure",
     "audit": "_audit",
+    "compare_reports": "_compare",
     "hash_records": "_hashes",
     "structural_risk": "_structure",
 }
