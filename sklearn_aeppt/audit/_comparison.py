@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from sklearn_aeppt._saving import write_text
 from sklearn_aeppt._text import as_text, shown_name, to_json
 from sklearn_aeppt.audit._file import COMPARISON, SCHEMA_VERSION, contents, held_by, read_json
+from sklearn_aeppt.audit._markdown import cell, markdown_table, summary
 from sklearn_aeppt.audit._page import side_by_side, to_html
 from sklearn_aeppt.audit._pictures import draw_tradeoff as draw_tradeoff_svg
 from sklearn_aeppt.audit._plots import draw_tradeoff
 from sklearn_aeppt.audit._report import AuditReport
+from sklearn_aeppt.audit._tables import attack_rows, write_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,6 +153,44 @@ class AuditComparison:
             for name, one in data["reports"].items()
         }
         return cls(parts, data["size"])
+
+    def to_csv(self, path: str | PathLike[str]) -> Path:
+        """Write the attacks on all targets as a table.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write; one row for each attack on each target.
+
+        Returns
+        -------
+        path : Path
+            The file that was written.
+        """
+        rows = (
+            {"target": name, **row}
+            for name, report in self.reports.items()
+            for row in attack_rows(report.results)
+        )
+        return write_table(path, rows)
+
+    def to_markdown(self) -> str:
+        """Return a summary as Markdown.
+
+        Returns
+        -------
+        text : str
+            The strongest attack on each target, and the summary of each report.
+        """
+        head = ["target", "outcome", "strongest attack", "accuracy", "floor", "mean L1"]
+        rows = [
+            [cell(name, 60), report.headline.partition(": ")[0],
+             cell(report.strongest["attack"], 60), f"{report.strongest['accuracy']:.1%}",
+             f"{report.floor:.1%}", f"{self.size[name]:.3f}"]
+            for name, report in self.reports.items()
+        ]  # fmt: skip
+        parts = [summary(report, 3) for report in self.reports.values()]
+        return "\n\n".join(["## Side by side", markdown_table(head, rows), *parts])
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the strongest attack on each target against its perturbation.

@@ -11,9 +11,10 @@ import numpy as np
 from sklearn_aeppt._saving import write_text
 from sklearn_aeppt._text import as_text, shown_name, to_json
 from sklearn_aeppt.audit._file import REPORT, contents, held_by, read_json
+from sklearn_aeppt.audit._markdown import model_card, summary
 from sklearn_aeppt.audit._page import to_html
 from sklearn_aeppt.audit._plots import draw_attacks
-from sklearn_aeppt.audit._tables import record_rows, write_table
+from sklearn_aeppt.audit._tables import attack_rows, record_rows, write_table
 from sklearn_aeppt.audit._verdict import Verdict
 
 if TYPE_CHECKING:
@@ -325,6 +326,43 @@ class AuditReport(Verdict):
                 "from a file without it. Write the table when the audit is run."
             )
         return write_table(path, record_rows(self.records), private=True)
+
+    def to_csv(self, path: str | PathLike[str]) -> Path:
+        """Write the attacks as a table.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write; one row for each of the `results`, the most accurate first.
+
+        Returns
+        -------
+        path : Path
+            The file that was written.
+        """
+        return write_table(path, attack_rows(self.results))
+
+    def to_markdown(self) -> str:
+        """Return a summary as Markdown.
+
+        Returns
+        -------
+        text : str
+            Outcome, what to do, every attack, and what can be checked: for the page of a pipeline's
+            job or a pull request.
+        """
+        return summary(self)
+
+    def to_model_card(self) -> str:
+        """Return a section for a model card.
+
+        Returns
+        -------
+        text : str
+            Markdown, with a heading of the second level, as cards of Hugging Face and of skops are
+            written: ``card.add(**{"Privacy": report.to_model_card()})`` adds it to one of skops.
+        """
+        return model_card(self)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw every attack's accuracy with its interval, and the floor.
