@@ -66,6 +66,19 @@ def records(page):
     assert len(page.X_unique) == len(page.X)
 
 
+def evidence(page):
+    assert page.again.headline == page.report.headline and Path("audit.html").exists()
+    assert page.change.rows
+
+
+def for_engineers(page):
+    assert page.cost["labels_kept"] == 1 and Path("both.html").exists()
+
+
+def for_privacy_officers(page):
+    assert page.held["schema_version"]
+
+
 def extending(page):
     guide = blocks("python", ROOT / "docs/extending.md")
     assert all(len(code.splitlines()) <= 30 for code in guide)
@@ -83,7 +96,8 @@ def equalized(page):
     assert page.frontier["l1"][0] > 0
 
 
-CHECKS = (readme, start, records, extending, attacks, equalized)
+CHECKS = (readme, start, records, extending, attacks, equalized, evidence, for_engineers)
+CHECKS += (for_privacy_officers,)
 
 
 @pytest.mark.parametrize("name", [page.name for page in PAGES])
@@ -97,6 +111,13 @@ def test_snippets_run_as_they_stand(name, run_page):
 def test_every_page_with_snippets_that_the_issue_names_is_run():
     expected = {"README", "index", "start", "auditing", "records", "installation", "deployment"}
     assert expected | {"equalized", "attacks", "extending"} <= {page.stem for page in PAGES}
+
+
+def test_the_page_of_the_schema_is_made_from_it():
+    script = runpy.run_path(str(ROOT / "docs/report_schema.py"))
+    page = (ROOT / "docs/report_schema.md").read_text("utf-8")
+    assert page == script["page"]()  # python docs/report_schema.py
+    assert page.count("\n| `") > 200
 
 
 def test_no_page_splits_digits_in_file_order():
