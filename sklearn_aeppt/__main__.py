@@ -58,11 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     protect = commands.add_parser("protect", help="wrap a model in a defense and save it")
     for command in (audit, protect):
         command.add_argument(
-            "--members", required=True, metavar="FILE", help="the model's training records"
+            "--members",
+            required=command is protect,
+            metavar="FILE",
+            help="the model's training records",
         )
         command.add_argument(
             "--non-members",
-            required=True,
+            required=command is protect,
             metavar="FILE",
             help="records that the model has never seen",
         )
@@ -212,7 +215,11 @@ def _load(args):
         prepare_records,
     )
 
+    if getattr(args, "target_yaml", None) is not None:
+        return _report_command.load_target(args)
     files = args.members, args.non_members
+    if None in files:
+        raise ValueError("the following arguments are required: --members, --non-members")
     (X_mem, y_mem), (X_non, y_non) = (load_records(file, args.target) for file in files)
     if args.model is not None:
         model = load_model(args.model, trust=args.trust)

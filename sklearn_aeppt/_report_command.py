@@ -50,6 +50,12 @@ def add_commands(commands):
 def add_audit_options(audit):
     """Add to ``audit`` what its report should hold besides the figures."""
     audit.add_argument(
+        "--target-yaml",
+        metavar="FILE",
+        help="a target that SACRO-ML saved, in the place of --model, --members and --non-members; "
+        "its pickles need --trust",
+    )
+    audit.add_argument(
         "--records",
         metavar="FILE",
         help="also write the table of all records (who is exposed) to this .csv file, readable by "
@@ -62,6 +68,22 @@ def add_audit_options(audit):
         metavar="KEY=VALUE",
         help="what the report should say of who, when and what for; may be given several times",
     )
+
+
+def load_target(args):
+    """Return (model, members, non-members) out of a target that SACRO-ML saved."""
+    from sklearn_aeppt.audit._sacro import read_target
+
+    given = [f"--{name.replace('_', '-')}" for name in ("members", "non_members", "model", "target")
+             if getattr(args, name) is not None]  # fmt: skip
+    if given:
+        raise ValueError(
+            f"--target-yaml {args.target_yaml} names model and records: leave out "
+            f"{', '.join(given)}."
+        )
+    found = read_target(args.target_yaml, trust=args.trust)
+    args.model = str(found["model_path"])  # whose hash the report holds
+    return found["model"], (found["X_mem"], found["y_mem"]), (found["X_non"], found["y_non"])
 
 
 def read_options(args):
@@ -155,8 +177,9 @@ def _compare(args):
     change = compare_reports(
         old, new, confidence=args.confidence, same_records=not args.other_records
     )
-    forms = {"text": str, "markdown": lambda c: c.to_markdown(), "json": lambda c: c.to_json()}
-    print(forms[args.format](change))
     if args.format == "json":
+        print(change.to_json())
         print(change.verdict, file=sys.stderr)
+    else:
+        print(change.to_markdown() if args.format == "markdown" else change)
     return int(bool(change.worse))

@@ -14,6 +14,7 @@ from sklearn_aeppt.audit._file import REPORT, contents, held_by, read_json
 from sklearn_aeppt.audit._markdown import model_card, summary
 from sklearn_aeppt.audit._page import to_html
 from sklearn_aeppt.audit._plots import draw_attacks
+from sklearn_aeppt.audit._sacro import to_sacro
 from sklearn_aeppt.audit._tables import attack_rows, record_rows, write_table
 from sklearn_aeppt.audit._verdict import Verdict
 
@@ -352,6 +353,21 @@ class AuditReport(Verdict):
             job or a pull request.
         """
         return summary(self)
+
+    def to_sacro(self) -> str:
+        """Return the strongest attack as JSON that the readers of SACRO-ML take.
+
+        Returns
+        -------
+        text : str
+            One section, with the metrics of one repetition under SACRO-ML's names: AUC and its
+            p-value, ACC (balanced), FDIF01 and PDIF01, TPR at 0.1 % FPR, the ROC curve.
+
+        Notes
+        -----
+        SACRO-ML is what several trusted research environments judge models by before release.
+        """
+        return to_sacro(self)
 
     def to_model_card(self) -> str:
         """Return a section for a model card.
