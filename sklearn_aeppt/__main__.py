@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from sklearn_aeppt import _report_command
+from sklearn_aeppt._out_file import check_out
 from sklearn_aeppt._version import __version__
 
 #: The defenses that `protect` offers: named here, so that help does not wait for imports.
@@ -58,11 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     protect = commands.add_parser("protect", help="wrap a model in a defense and save it")
     for command in (audit, protect):
         command.add_argument(
-            "--members", required=True, metavar="FILE", help="the model's training records"
+            "--members",
+            required=command is protect,
+            metavar="FILE",
+            help="the model's training records",
         )
         command.add_argument(
             "--non-members",
-            required=True,
+            required=command is protect,
             metavar="FILE",
             help="records that the model has never seen",
         )
@@ -116,6 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--cache", metavar="FOLDER", help="store finished attacks and resume from them"
     )
     audit.add_argument("--jobs", type=_jobs, default=None, help="number of attacks run in parallel")
+    _report_command.add_audit_options(audit)
+    about_reports = _report_command.add_commands(commands)
     protect.add_argument("--model", required=True, metavar="FILE", help="a .skops file")
     protect.add_argument("--out", required=True, metavar="FILE", help=".skops file to write")
     protect.add_argument(
@@ -138,6 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # what a command needs is imported when it is called: help and typing errors answer at once
     try:
         run = {"demo": _demo, "experiment": _experiment, "audit": _audit, "protect": _protect}
+        run |= about_reports
         return run[args.command](args)
     except (ValueError, OSError, ImportError) as error:
         print("sklearn-aeppt:", " ".join(str(error).split()), file=sys.stderr)
@@ -199,12 +207,14 @@ def _audit(args):
     with open_gate(args) as gate:
         check_out(args.out, (".html", ".json"))
         check_folder(args.cache, "--cache")
+        context = _report_command.read_options(args)
         model, (X_mem, y_mem), (X_non, y_non), fitted_on = _load(args)
         report = audit(
             model, X_mem, y_mem, X_non, y_non, args.attacks, args.jobs, args.seed,
             name=args.model, memory=args.cache, verbose=1, fitted_on=fitted_on,
-            policy=gate.policy,
+            policy=gate.policy, context=context,
         )  # fmt: skip
+        report = _report_command.finish(report, args)
         if args.out is not None:
             is_page = args.out.lower().endswith(".html")
             report.to_html(args.out) if is_page else report.to_json(args.out)
@@ -220,6 +230,10 @@ def _load(args):
     """
     from sklearn_aeppt._tables import load_sides
 
+    if getattr(args, "target_yaml", None) is not None:
+        return *_report_command.load_target(args), None
+    if None in (args.members, args.non_members):
+        raise ValueError("the following arguments are required: --members, --non-members")
     files = {"--members": args.members, "--non-members": args.non_members}
     if getattr(args, "fitted_on", None) is not None:
         files["--fitted-on"] = args.fitted_on
@@ -284,23 +298,6 @@ def check_differ(members, others):
         raise ValueError(
             f"--members {members} and --non-members {others} are the same file: give the records "
             "that trained the model, and others that it has never seen."
-        )
-
-
-def check_out(path, endings, model=None):
-    """Refuse a file that cannot be written, before the work that it is to hold."""
-    if path is None:
-        return
-    if Path(path).is_dir():
-        raise ValueError(f"--out {path} is a folder: give a file in it.")
-    if not path.lower().endswith(endings):
-        raise ValueError(f"--out {path}: give a file that ends in {' or '.join(endings)}.")
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise ValueError(f"--out {path}: there is no folder {folder}; create it first.")
-    if model is not None and Path(path).resolve() == Path(model).resolve():
-        raise ValueError(
-            f"--out {path} is the file of --model, which would be lost: give another file."
         )
 
 

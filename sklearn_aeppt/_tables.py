@@ -105,7 +105,7 @@ def _read(path, name, kind, target):
             f"{name} is damaged or not the kind of file that its name says: {error}"
         ) from error
     if table.shape[1] < 2:
-        between = {",": " separated by commas", "\t": " separated by tabs"}.get(separator, "")
+        between = {",": " separated by commas", "\t": " separated by tabs"}.get(separator or "", "")
         raise ValueError(
             f"{name} has one column only, {some(table.columns)!r}: give columns{between}, one of "
             "them with the class labels."

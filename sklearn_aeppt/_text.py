@@ -132,11 +132,15 @@ def _drawn_width(text, fonts):
     return width
 
 
+_NUMBERS = re.compile(r"\[\n(?:\s*(?:-?\d[-+.\deE]*|null|true|false),?\n)+\s*\]")
+
+
 def to_json(value):
     """Return `value` as JSON that any parser reads.
 
     Numbers that are not finite are null (JSON has no NaN), keys are text and distinct, names hold
-    no lone surrogates, and what JSON does not know is written as its text.
+    no lone surrogates, and what JSON does not know is written as its text. A list of numbers is
+    one line.
 
     >>> from sklearn_aeppt._text import to_json
     >>> print(to_json({1: float("nan"), "1": ("a", None)}))
@@ -148,17 +152,21 @@ def to_json(value):
      ]
     }
     """
-    return json.dumps(_plain(value), indent=1, allow_nan=False)
+    text = json.dumps(plain(value), indent=1, allow_nan=False)
+    # in a string, a line break would be escaped: these are between the numbers of one list
+    return _NUMBERS.sub(
+        lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text
+    )
 
 
-def _plain(value):
+def plain(value):
     """Return `value` made of what JSON knows."""
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
     if isinstance(value, dict):
-        return dict(zip(distinct_names(value), map(_plain, value.values())))
+        return dict(zip(distinct_names(value), map(plain, value.values())))
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):

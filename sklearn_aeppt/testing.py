@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
 from os import PathLike
 from typing import Any
 
@@ -13,7 +12,7 @@ from joblib import Memory
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from sklearn_aeppt.audit import AuditReport, Policy, audit, load_policy
+from sklearn_aeppt.audit import AuditReport, Policy, audit, compare_reports, load_policy
 from sklearn_aeppt.audit._gate import BAD_INPUT
 from sklearn_aeppt.audit._outcome import row_line
 
@@ -234,8 +233,7 @@ def _nowhere(name, value):
 
 def _check_baseline(report, baseline, record):
     """Raise if a report is worse than an earlier one, of which the file is given."""
-    audits = import_module("sklearn_aeppt.audit")
-    change = audits.compare_reports(audits.AuditReport.from_json(baseline), report)
+    change = compare_reports(AuditReport.from_json(baseline), report)
     record("privacy against the baseline", change.verdict)
     if change.worse:
         raise AssertionError(change.verdict)

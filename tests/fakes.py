@@ -49,3 +49,11 @@ def uniform_from_seeds(seeds, n):
         x = (x ^ (x >> np.uint64(27))) * MIX2
         x ^= x >> np.uint64(31)
     return (x >> np.uint64(40)) * 2.0**-24
+
+
+def without_times(value):
+    """Return what JSON holds without its times: what equal runs have in common."""
+    if isinstance(value, dict):
+        times = ("at", "seconds")
+        return {key: without_times(v) for key, v in value.items() if key not in times}
+    return [without_times(v) for v in value] if isinstance(value, list) else value

@@ -67,6 +67,19 @@ def records(page):
     assert len(page.X_unique) == len(page.X)
 
 
+def evidence(page):
+    assert page.again.headline == page.report.headline and Path("audit.html").exists()
+    assert page.change.rows
+
+
+def for_engineers(page):
+    assert page.cost["labels_kept"] == 1 and Path("both.html").exists()
+
+
+def for_privacy_officers(page):
+    assert page.held["schema_version"]
+
+
 def extending(page):
     guide = blocks("python", ROOT / "docs/extending.md")
     assert all(len(code.splitlines()) <= 30 for code in guide)
@@ -90,7 +103,8 @@ def policies(page):
     page.test_the_model_keeps_its_training_records_private(lambda name, value: None)
 
 
-CHECKS = (readme, start, records, extending, attacks, equalized, policies)
+CHECKS = (readme, start, records, extending, attacks, equalized, policies, evidence)
+CHECKS += (for_engineers, for_privacy_officers)
 
 
 @pytest.mark.parametrize("name", [page.name for page in PAGES])
@@ -145,6 +159,13 @@ def test_files_on_the_page_of_policies_are_what_they_say(tmp_path, monkeypatch, 
 def test_every_page_with_snippets_that_the_issue_names_is_run():
     expected = {"README", "index", "start", "auditing", "records", "installation", "deployment"}
     assert expected | {"equalized", "attacks", "extending"} <= {page.stem for page in PAGES}
+
+
+def test_the_page_of_the_schema_is_made_from_it():
+    script = runpy.run_path(str(ROOT / "docs/report_schema.py"))
+    page = (ROOT / "docs/report_schema.md").read_text("utf-8")
+    assert page == script["page"]()  # python docs/report_schema.py
+    assert page.count("\n| `") > 200
 
 
 def test_no_page_splits_digits_in_file_order():

@@ -323,9 +323,12 @@ def test_exposed_members_stand_with_their_index_and_score(tmp_path):
     assert p == sorted(p) and p[-1] < 0.1
     assert f"Accused: {len(accused):,} of 390 members" in report.exposed
     assert "Not scored: 10 record(s)" in report.exposed
-    held = json.loads(report.to_json())
-    assert held["accused"][0]["index"] == accused[0]["index"] and "records" not in held
-    assert "Accused members" in report.to_html(tmp_path / "report.html").read_text()
+    held = json.loads(report.to_json(records=True))
+    assert held["accused"][0]["index"] == accused[0]["index"]
+    assert not {"accused", "records", "at_risk"} & set(json.loads(report.to_json()))
+    page = report.to_html(tmp_path / "report.html", records=True).read_text()
+    assert "Accused members" in page and accused[0]["index"] in page
+    assert accused[0]["index"] not in report.to_html(tmp_path / "report.html").read_text()
 
 
 def test_nobody_is_accused_where_nobody_stands_out():

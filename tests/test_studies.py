@@ -219,3 +219,10 @@ def test_accusations_are_counted_over_seeds(tmp_path):
     assert all(0 <= row["false discovery rate"] <= 1 for row in tables["false discoveries"])
     assert all(row["bound, mean"] <= row["ceiling"] for row in tables["one run"][:5])
     assert len(tables["blind baseline"]) == 8 and tables["blind baseline"][0]["called out"] <= 1
+
+
+def test_the_comparison_is_counted_for_models_that_got_worse_and_for_others(tmp_path):
+    tables = run_study("worsening", scale="smoke", out=tmp_path)["tables"]
+    assert [row["later model"] for row in tables["worsening"]] == ["equal, retrained", "worse"]
+    assert all(0 <= row["called worse"] <= row["seeds"] == 2 for row in tables["worsening"])
+    assert len(tables["runs"]) == 4

@@ -36,6 +36,7 @@ STUDIES = {
     "shadow": "attacks with shadow models, and their time compared with a toolbox",
     "simplex": "ways to project a perturbed vector onto the simplex, and their cost",
     "speed": "time and memory of the perturbation, of training, and of the equalized defense",
+    "worsening": "how often 'compare' finds a planted worsening, and is silent without one",
 }
 
 

@@ -6,16 +6,16 @@ import warnings
 from collections.abc import Iterable, Mapping
 from functools import partial
 from os import PathLike
+from time import perf_counter
 from typing import Any, overload
 
 import numpy as np
-from joblib import Memory, Parallel, delayed
+from joblib import Memory
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _num_samples
-from tqdm.auto import tqdm
 
 from sklearn_aeppt._ask import ask_as_attacker, check_first, check_ready, check_takes
 from sklearn_aeppt._containers import computed, type_name
@@ -24,17 +24,27 @@ from sklearn_aeppt._groups import find_groups
 from sklearn_aeppt._members import check_labels, check_two_sets, count_records, find_labels
 from sklearn_aeppt._precomputed import takes_confidences
 from sklearn_aeppt._records import RecordRows, are_among, join_records, joined_as, record_bytes
-from sklearn_aeppt._remember import open_memory, remembered
-from sklearn_aeppt._text import as_text
+from sklearn_aeppt._text import as_text, distinct_names
 from sklearn_aeppt.attacks import read_predicted
+from sklearn_aeppt.audit._attackers import describe_attackers
 from sklearn_aeppt.audit._before import before, inside
-from sklearn_aeppt.audit._by_record import join_fit_params, join_groups, join_slices
+from sklearn_aeppt.audit._bundles import make_bundles
+from sklearn_aeppt.audit._by_record import join_fit_params, join_groups, join_slices, read_context
 from sklearn_aeppt.audit._canaries import canary_risk
+from sklearn_aeppt.audit._comparison import AuditComparison
+from sklearn_aeppt.audit._control import negative_control
+from sklearn_aeppt.audit._curves import curves, drawn
 from sklearn_aeppt.audit._excess import confidence_of_each, excess_bounds, strongest_excess_at_least
-from sklearn_aeppt.audit._exposed import from_one_run, record_table
+from sklearn_aeppt.audit._exposed import count_exposed, from_one_run, record_table
+from sklearn_aeppt.audit._file import plain_labels
+from sklearn_aeppt.audit._hashes import keys_of_units, record_digests
+from sklearn_aeppt.audit._intervals import auc_interval, rate_interval
 from sklearn_aeppt.audit._judge import apply_policy
+from sklearn_aeppt.audit._play import play_all
 from sklearn_aeppt.audit._policy import Policy, load_policy
-from sklearn_aeppt.audit._report import AuditComparison, AuditReport
+from sklearn_aeppt.audit._provenance import hashes, made, seeds, versions
+from sklearn_aeppt.audit._provenance import split as describe_split
+from sklearn_aeppt.audit._report import AuditReport
 from sklearn_aeppt.audit._shared_models import share_shadow_models
 from sklearn_aeppt.audit._suites import (
     Contender,
@@ -43,7 +53,8 @@ from sklearn_aeppt.audit._suites import (
     shadow_template,
     try_template,
 )
-from sklearn_aeppt.audit._units import Persons, Records, split_halves
+from sklearn_aeppt.audit._units import Records, split_units
+from sklearn_aeppt.audit._utility import utility
 from sklearn_aeppt.audit._views import Views
 from sklearn_aeppt.defenses._base import OutputDefense
 from sklearn_aeppt.metrics import (
@@ -79,6 +90,7 @@ def audit(
     fit_params: Mapping[str, Any] | None = None,
     record_params: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     fitted_on: Any = None,
+    context: Mapping[str, Any] | None = None,
 ) -> AuditComparison: ...
 
 
@@ -103,6 +115,7 @@ def audit(
     fit_params: Mapping[str, Any] | None = None,
     record_params: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     fitted_on: Any = None,
+    context: Mapping[str, Any] | None = None,
 ) -> AuditReport: ...
 
 
@@ -126,6 +139,7 @@ def audit(
     fit_params: Mapping[str, Any] | None = None,
     record_params: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     fitted_on: Any = None,
+    context: Mapping[str, Any] | None = None,
 ) -> AuditReport | AuditComparison:
     r"""Run all available attacks on a fitted classifier and report what they achieve.
 
@@ -210,6 +224,10 @@ def audit(
         of the audited members are among them; None leaves that unchecked. A fitted defense does
         not know: what remembers its members would tell them. Of several targets, it is for those
         that are output defenses.
+    context : dict or None, default=None
+        What the report cannot know and its readers will ask: who audited what, when, and for what
+        release, as in ``{"auditor": "A. Person", "release": "2026.1", "purpose": "..."}``. Any
+        names; values are kept as text.
 
     Returns
     -------
@@ -223,8 +241,8 @@ def audit(
         the target's confidences are not probability vectors, one column for each class; if several
         targets differ in their classes; if no attack can be run; if `groups`, `slices` or
         `record_params` do not hold one value for each record of either side, or `groups` fewer
-        than 4 persons of a side; if `policy` is not valid; if `fitted_on` has other columns, or is
-        given with confidences in the place of records.
+        than 4 persons of a side; if `policy` is not valid; if `context` is not a dict; if
+        `fitted_on` has other columns, or is given with confidences in the place of records.
     TypeError
         If the target has no ``predict_proba``, or has its own classes and is given `classes`.
 
@@ -260,7 +278,8 @@ def audit(
         return _compare(target, X_mem, y_mem, X_non, y_non, attacks, n_jobs, random_state,
                         fitted_on, groups=groups, slices=slices, memory=memory, verbose=verbose,
                         fit_params=fit_params, record_params=record_params,
-                        policy=policy)  # fmt: skip
+                        policy=policy, context=context)  # fmt: skip
+    began, said_of_it = perf_counter(), read_context(context)
     check_ready(target)
     check_jobs(n_jobs)
     check_random_state(random_state)
@@ -271,6 +290,7 @@ def audit(
     parts, persons = join_slices(slices, sizes), join_groups(groups, sizes)
     params = join_fit_params(fit_params, record_params, sizes)
     trained = params.train(sum(sizes))[: sizes[0]]
+    digests = result_or_reason(partial(_digests, (X_mem, y_mem), (X_non, y_non)))
     X, y, is_member, kept = _join(X_mem, y_mem, X_non, y_non, equal_count, trained, persons)
     params = params.of(kept)
     n_fitted_on = (
@@ -289,7 +309,8 @@ def audit(
     views = Views(target, target.estimator_ if defended else None, X, y, found, ask,
                   params.by_record)  # fmt: skip
     label = _shown(views, {"X_mem": X_mem, "X_non": X_non})["label"]
-    halves, units = _halves(is_member, None if persons is None else persons[kept], split)
+    kept_persons = None if persons is None else persons[kept]
+    halves, units = split_units(is_member, kept_persons, split)
     checks = before(X, y, units, seed, have_records=equal_count)
     if equal_count:
         checks["structure"] = inside(target, X, is_member)
@@ -301,7 +322,7 @@ def audit(
         n_jobs=n_jobs, memory=memory, verbose=verbose,
     )  # fmt: skip
     _check_any(ready, found)
-    done = _play_all(ready, views, is_member, halves, units, memory, n_jobs, verbose)
+    done = play_all(ready, views, is_member, halves, units, memory, n_jobs, verbose)
     ready, done = _without_failed(ready, done)
 
     predicted = read_predicted(views.shown, views.shown["proba"])
@@ -324,10 +345,11 @@ def audit(
         if isinstance(canaries, str):
             found.append(Contender("mislabeled canaries", not_run=canaries))
             canaries = None
-    parts = {key: values[kept] for key, values in parts.items()}
+    parts = dict(zip(distinct_names(parts), (values[kept] for values in parts.values())))
     parts = {"class": y, "answer": np.where(right, "right", "wrong"), **parts}
     adaptive = [done[i] for i in judged]
     not_run = [{"attack": c.name, "not_run": c.not_run} for c in found if c.not_run]
+    records = record_table(X_mem, X_non, kept, units, adaptive, persons)
     report = AuditReport(
         name=as_text(_name_of(target) if name is None else name),
         results=[*rows, *not_run],
@@ -338,7 +360,7 @@ def audit(
         n_members=int(is_member.sum()),
         n_non_members=int((~is_member).sum()),
         defended=defended,
-        slices={key: per_class_report(v, is_member, said) for key, v in parts.items()},
+        slices={key: _slice(v, is_member, said) for key, v in parts.items()},
         canaries=canaries,
         at_risk=kept[at_risk].tolist(),
         n_fitted_on=n_fitted_on,
@@ -347,8 +369,35 @@ def audit(
         ),
         n_persons=None if persons is None else units.sizes(),
         checks=checks,
-        records=record_table(X_mem, X_non, kept, units, adaptive, persons),
+        records=records,
         epsilon=from_one_run(truth, adaptive, units.halves, seed),
+        intervals=_intervals(truth, labels_say, right, is_member),
+        attackers=describe_attackers(found, defended),
+        exposure=count_exposed(records),
+        control=_control(ready, rows, judged, views, is_member, kept_persons, seed),
+        utility=_cost(target, X, views.shown, is_member) if defended else None,
+        curves=curves(
+            truth, labels_say, [(ready[i].name, done[i][1]) for i in drawn(rows, judged, best)]
+        ),
+        bundles=make_bundles(
+            truth,
+            None if isinstance(digests, str) else keys_of_units([digests[i] for i in kept], units),
+            labels_say == truth,
+            [(one.name, said == truth) for one, (said, _) in zip(ready, done)],
+        ),
+        provenance={
+            "suite": attacks if isinstance(attacks, str) else "own",
+            "versions": versions(),
+            "seeds": seeds(random_state, split=split, variants=ask, attacks=seed),
+            "split": describe_split(is_member, halves, persons is not None, split),
+            "left_out": {
+                "members": int((~trained).sum()),
+                "non_members": sizes[1] - int((~is_member).sum()),
+            },
+            "hashes": hashes(target, digests, sizes),
+            "made": made(perf_counter() - began),
+        },
+        context=said_of_it,
     )
     return report if policy is None else apply_policy(report, policy)
 
@@ -371,21 +420,35 @@ def _shown(views, sides):
         raise  # no exception of the target's own
 
 
-def _halves(is_member, persons, seed):
-    """Return (halves of the records, the units that are judged)."""
-    if persons is None:
-        halves = split_halves(is_member, None, seed)
-        return halves, Records(is_member, halves)
-    persons = find_groups(persons)[1]
-    for side, what in ((is_member, "members"), (~is_member, "non-members")):
-        n = len(np.unique(persons[side]))
-        if n < 4:
-            raise ValueError(
-                f"groups has {n} person(s) among the {what} that are left: an audit needs 4 on "
-                "each side."
-            )
-    halves = split_halves(is_member, persons, seed)
-    return halves, Persons(is_member, halves, persons)
+def _digests(*sides):
+    return [digest for X, y in sides for digest in record_digests(X, y)]
+
+
+def _intervals(truth, labels_say, right, is_member):
+    """Return the intervals of the floor and of the target's own accuracies."""
+    found = {"floor": balanced_accuracy_interval(truth, labels_say, CONFIDENCE)}
+    for name, side in (("train_accuracy", is_member), ("test_accuracy", ~is_member)):
+        found[name] = rate_interval(right[side].mean(), int(side.sum()), CONFIDENCE)
+    return {name: list(ends) for name, ends in found.items()}
+
+
+def _slice(values, is_member, said):
+    table = per_class_report(values, is_member, said)
+    return table | {"class": plain_labels(table["class"])}
+
+
+def _control(ready, rows, judged, views, is_member, persons, seed):
+    """Return the negative control of the strongest attack that trains no models of its own."""
+    cheap = [i for i in judged if not ready[i].traits.needs_shadow_models or ready[i].matrix]
+    if not cheap:
+        return {"not_run": "every attack trains models of its own, which takes as long again"}
+    best = max(cheap, key=lambda i: rows[i]["accuracy"])
+    return negative_control(ready[best], views, is_member, persons, seed)
+
+
+def _cost(target, X, shown, is_member):
+    found = result_or_reason(partial(utility, target, X, shown, is_member, CONFIDENCE))
+    return {"not_run": found} if isinstance(found, str) else found
 
 
 def _by_labels(label, predicted, is_member, halves, units):
@@ -579,42 +642,6 @@ def _obstacle(contender, views, template, failure, fit_params):
     return None
 
 
-def _play_all(ready, views, is_member, halves, units, memory, n_jobs, verbose):
-    """Return what each attack says of every unit, having learned from the other half."""
-    memory, folds = open_memory(memory), (halves, halves[::-1])
-    plays = (
-        partial(
-            _play, contender.attack, views.learned(contender)[known],
-            views.asked(contender)[scored], is_member[known],
-        )
-        for contender in ready
-        for known, scored in folds
-    )  # fmt: skip
-    jobs = (delayed(result_or_reason)(remembered(memory, play)) for play in plays)
-    said = iter(Parallel(n_jobs=n_jobs, return_as="generator")(jobs))
-    attacks = tqdm(ready, "attacks", disable=not verbose)
-    return [_pool([next(said) for _ in folds], units) for _ in attacks]
-
-
-def _pool(parts, units):
-    """Return what an attack says of the units, or why it failed on one of the halves.
-
-    The first of the parts was learned from the first half, and is about the second.
-    """
-    for part in parts:
-        if isinstance(part, str):
-            return part
-    return units.pool(parts[::-1])
-
-
-def _play(attack, learned, asked, is_member):
-    """Return what one attack says of the records that it is asked about, and its score."""
-    attack = clone(attack).fit(learned, is_member)
-    said = attack.predict(asked)
-    score = attack.decision_function(asked) if hasattr(attack, "decision_function") else said
-    return np.asarray(said, dtype=bool), np.asarray(score, dtype=np.float64)
-
-
 def _row(contender, truth, said, score, floor, defended):
     low, high = balanced_accuracy_interval(truth, said, CONFIDENCE)
     accuracy = float(balanced_accuracy_score(truth, said))
@@ -631,11 +658,17 @@ def _row(contender, truth, said, score, floor, defended):
         "excess": accuracy - floor,
         "auc": float(roc_auc_score(truth, score)),
     }
+    row["auc_low"], row["auc_high"] = auc_interval(truth, score, CONFIDENCE)
     for fpr in (0.1, 0.01, 0.001):  # only where ten non-members or more decide
-        enough = n_non >= 10 / fpr
-        row[f"tpr_at_{fpr:g}_fpr"] = tpr_at_fpr(truth, score, fpr=fpr) if enough else None
-    row["tnr_at_0.01_fnr"] = tnr_at_fnr(truth, score, fnr=0.01) if n_mem >= 1000 else None
-    return row
+        rate = tpr_at_fpr(truth, score, fpr=fpr) if n_non >= 10 / fpr else None
+        row |= _rate(f"tpr_at_{fpr:g}_fpr", rate, n_mem)
+    rate = tnr_at_fnr(truth, score, fnr=0.01) if n_mem >= 1000 else None
+    return row | _rate("tnr_at_0.01_fnr", rate, n_non)
+
+
+def _rate(name, rate, n):
+    low, high = (None, None) if rate is None else rate_interval(rate, int(n), CONFIDENCE)
+    return {name: rate, f"{name}_low": low, f"{name}_high": high}
 
 
 def _strongest(rows, judged, truth, done):

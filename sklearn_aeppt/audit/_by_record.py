@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_aeppt._groups import join_labels
-from sklearn_aeppt._text import as_text
+from sklearn_aeppt._text import as_text, distinct_names
 from sklearn_aeppt.attacks._fit_params import CONSTANT, FitParams, check_dict, check_length
 
 SIDES = "(values of the members, values of the non-members)"
@@ -38,6 +38,13 @@ def join_fit_params(fit_params, record_params, sizes):
     by_record = _join("record_params", record_params, sizes, CONSTANT)
     constant = check_dict("fit_params", fit_params, "value, the same for all models")
     return FitParams(dict(constant), by_record).checked()
+
+
+def read_context(context):
+    """Return what the caller says of who, when and what for, as text by distinct names."""
+    given = check_dict("context", context, "text")
+    names: list[str] = distinct_names(given)
+    return dict(zip(names, map(as_text, given.values())))
 
 
 def _join(parameter, given, sizes, hint=""):

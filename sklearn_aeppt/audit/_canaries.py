@@ -8,6 +8,7 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn_aeppt._seeding import reseed
 from sklearn_aeppt.attacks import ThresholdAttack, query
 from sklearn_aeppt.attacks._fit_params import fit_on
+from sklearn_aeppt.audit._intervals import auc_interval
 from sklearn_aeppt.metrics import balanced_accuracy_interval
 
 
@@ -32,7 +33,7 @@ def canary_risk(template, X, y, is_member, given, seed):
     -------
     risk : dict
         ``n``, how many; ``accuracy`` of a threshold on the loss, with its interval ``low`` and
-        ``high``; ``auc``.
+        ``high``; ``auc``, with ``auc_low`` and ``auc_high``.
 
     References
     ----------
@@ -56,10 +57,13 @@ def canary_risk(template, X, y, is_member, given, seed):
     said = cross_val_predict(attack, view, planted, cv=2)
     score = ThresholdAttack("loss", per_class=False).fit(view, planted).decision_function(view)
     low, high = balanced_accuracy_interval(planted, said)
+    auc_low, auc_high = auc_interval(planted, score, 0.95)
     return {
         "n": n,
         "accuracy": float(balanced_accuracy_score(planted, said)),
         "low": low,
         "high": high,
         "auc": float(roc_auc_score(planted, score)),
+        "auc_low": auc_low,
+        "auc_high": auc_high,
     }

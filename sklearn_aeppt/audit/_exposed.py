@@ -52,6 +52,19 @@ def record_table(
     return table
 
 
+def count_exposed(records: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return how many members are accused, without saying who: what a report tells of a table."""
+    accused = records["accused"]
+    found = {
+        "false_discovery_rate": ALPHA,
+        "accused": int(accused.sum()),
+        "not_scored": int((~records["scored"]).sum()),
+    }
+    if "person" in records:
+        found["accused_persons"] = len({str(person) for person in records["person"][accused]})
+    return found
+
+
 def _index(X):
     """Return the index of a frame of pandas, the numbers of the rows of other tables."""
     X = computed(X)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_aeppt.audit._exposed import ALPHA
 from sklearn_aeppt.audit._structure import StructuralRisk
 
 #: Share of non-members that may be near-duplicates of members without a word about it.
@@ -53,24 +52,25 @@ def accused_rows(records: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     return [{name: records[name][i] for name in columns} for i in rows]
 
 
-def exposed_says(records: dict[str, np.ndarray], sizes: tuple[int, int], what: str) -> str:
+def exposed_says(exposure: dict[str, Any], sizes: tuple[int, int], what: str) -> str:
     """Return one sentence on the members that are accused."""
-    left_out = int((~records["scored"]).sum())
+    left_out, n = exposure["not_scored"], exposure["accused"]
+    rate = exposure["false_discovery_rate"]
     missed = f" Not scored: {left_out:,} record(s) that were left out." if left_out else ""
     n_members, n_non = sizes
-    n = int(records["accused"].sum())
     if not n:
-        least = int(np.ceil(n_members / (ALPHA * (n_non / 2 + 1))))
+        least = int(np.ceil(n_members / (rate * (n_non / 2 + 1))))
         return (
             f"Accused: none of the {n_members:,} members ({what}) at a false discovery rate of "
-            f"{ALPHA:.0%}; with these numbers a list holds at least {least:,}.{missed}"
+            f"{rate:.0%}; with these numbers a list holds at least {least:,}.{missed}"
         )
-    if what == "persons":
-        n_accused = len({str(person) for person in records["person"][records["accused"]]})
-        counted = f"{n_accused:,} of {n_members:,} members (persons, {n:,} records)"
+    if "accused_persons" in exposure:
+        counted = (
+            f"{exposure['accused_persons']:,} of {n_members:,} members (persons, {n:,} records)"
+        )
     else:
         counted = f"{n:,} of {n_members:,} members"
     return (
-        f"Accused: {counted}, of which at most {ALPHA:.0%} are expected to look like "
+        f"Accused: {counted}, of which at most {rate:.0%} are expected to look like "
         f"non-members.{missed}"
     )

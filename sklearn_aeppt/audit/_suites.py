@@ -52,6 +52,7 @@ class Contender:
     retrained: bool = True  # False: it learns from undefended outputs, whatever the attack says
     if_repeats_differ: bool = False  # not worth its time where a repeated query gets the same
     matrix: Any = None  # the audit's shadow models, in the place of the attack's own
+    seconds: float | None = None  # of both halves
 
     @cached_property
     def traits(self):

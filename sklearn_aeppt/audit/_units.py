@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
+from sklearn_aeppt._groups import find_groups
 from sklearn_aeppt.attacks import best_threshold
 
 Part = tuple[np.ndarray, np.ndarray]  # what an attack says of the records of a half: said, score
@@ -126,3 +127,20 @@ def _as_one(score, unit):
     mean = np.bincount(unit, weights=score) / count
     soft = np.log(np.bincount(unit, weights=np.exp(score - most[unit])) / count) + most
     return most, mean, soft
+
+
+def split_units(is_member, persons, seed):
+    """Return (halves of the records, the units that are judged)."""
+    if persons is None:
+        halves = split_halves(is_member, None, seed)
+        return halves, Records(is_member, halves)
+    persons = find_groups(persons)[1]
+    for side, what in ((is_member, "members"), (~is_member, "non-members")):
+        n = len(np.unique(persons[side]))
+        if n < 4:
+            raise ValueError(
+                f"groups has {n} person(s) among the {what} that are left: an audit needs 4 on "
+                "each side."
+            )
+    halves = split_halves(is_member, persons, seed)
+    return halves, Persons(is_member, halves, persons)
