@@ -57,9 +57,8 @@ def records_section(report: Any) -> str:
     head = ["index", "row of X_mem", *(["person"] if person else []), "score", "p-value"]
     rows = []
     for row in accused[:MOST_RECORDS]:
-        index, *who = plain_labels(
-            np.array([row["index"], *[row["person"]] * person], dtype=object)
-        )
+        labels = [row[name] for name in ("index", "person") if name in row]
+        index, *who = plain_labels(np.fromiter(labels, dtype=object, count=len(labels)))
         cells = [f"{row['row']}", *(html_name(one) for one in who)]
         rows.append(Row(html_name(index), [*cells, f"{row['score']:.4f}", f"{row['p_value']:.4f}"]))
     more = len(accused) - len(rows)
