@@ -18,6 +18,7 @@ from sklearn_aeppt.metrics import balanced_accuracy_interval
 
 #: Confidence of the interval that must hold 50 %: one sound audit in a hundred misses it.
 CONFIDENCE = 0.99
+FEWEST = 4  # records, or persons, of a side: as of an audit
 
 
 def negative_control(
@@ -77,4 +78,7 @@ def _pretend(n, persons, rng):
     """Return who is called a member: half of the records, or all records of half of the persons."""
     of = np.arange(n) if persons is None else find_groups(persons)[1]
     n_units = int(of.max()) + 1
+    if n_units < 2 * FEWEST:
+        what = "records" if persons is None else "persons"
+        raise ValueError(f"{n_units} non-members ({what}) are too few for two sides of {FEWEST}")
     return (rng.permutation(n_units) < n_units // 2)[of]
