@@ -53,6 +53,7 @@ from sklearn_aeppt.metrics import (
 )
 
 CONFIDENCE = 0.95
+ALIKE = "It takes either of them alone: give both sides the same types of columns."
 
 
 @overload
@@ -354,6 +355,7 @@ def _shown(views, sides):
     except Exception:
         for name, X in sides.items():
             check_takes(views.targets["shown"], X, name)
+        check_takes(views.targets["shown"], views.X, "X_mem and X_non in one table", ALIKE)
         raise  # no exception of the target's own
 
 
