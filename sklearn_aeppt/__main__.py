@@ -234,6 +234,8 @@ def _load(args):
 
 def _confidences(members, others):
     """Return a model that says what stands in two tables of confidences, and those, checked."""
+    import numpy as np
+
     from sklearn_aeppt._precomputed import PrecomputedClassifier
     from sklearn_aeppt._tables import as_confidences, check_zeros, match_columns, name_classes
 
@@ -243,6 +245,11 @@ def _confidences(members, others):
     columns = getattr(tables["--members"], "columns", range(X_mem.shape[1]))
     model = PrecomputedClassifier(name_classes(columns, y_mem, y_non))
     X_mem, X_non = as_confidences(tables, getattr(X_mem, "columns", model.classes_))
+    if np.array_equal(X_mem, X_non) and np.array_equal(y_mem, y_non):
+        raise ValueError(
+            "--members and --non-members hold the same confidences and labels, row by row: give "
+            "those of records that the model has never seen as --non-members."
+        )
     check_zeros(columns, model.classes_, (X_mem, X_non), (y_mem, y_non))
     return model, (X_mem, y_mem), (X_non, y_non)
 
