@@ -254,6 +254,8 @@ def _load(args):
 
 def _confidences(members, others):
     """Return a model that says what stands in two tables of confidences, and those, checked."""
+    import numpy as np
+
     from sklearn_aeppt._precomputed import PrecomputedClassifier
     from sklearn_aeppt._tables import as_confidences, check_zeros, match_columns, name_classes
 
@@ -263,6 +265,11 @@ def _confidences(members, others):
     columns = getattr(tables["--members"], "columns", range(X_mem.shape[1]))
     model = PrecomputedClassifier(name_classes(columns, y_mem, y_non))
     X_mem, X_non = as_confidences(tables, getattr(X_mem, "columns", model.classes_))
+    if np.array_equal(X_mem, X_non) and np.array_equal(y_mem, y_non):
+        raise ValueError(
+            "--members and --non-members hold the same confidences and labels, row by row: give "
+            "those of records that the model has never seen as --non-members."
+        )
     check_zeros(columns, model.classes_, (X_mem, X_non), (y_mem, y_non))
     return model, (X_mem, y_mem), (X_non, y_non)
 
@@ -271,6 +278,8 @@ def _records(args, files, sides, codes):
     """Return the model and the tables as it takes them; it has been asked about all of them."""
     from sklearn_aeppt._ask import check_takes
     from sklearn_aeppt._files import load_model
+    from sklearn_aeppt._precomputed import takes_confidences
+    from sklearn_aeppt._records import are_among
     from sklearn_aeppt._tables import about_reading, check_known, prepare_records
 
     model = load_model(args.model, trust=args.trust)
@@ -288,6 +297,11 @@ def _records(args, files, sides, codes):
         hint = about_reading(path, codes)
         check_takes(model, X, f"{option} {path}", hint)
         check_known(model, y, f"{option} {path}", hint)
+    if not takes_confidences(model) and are_among(tables[1], tables[0]).all():
+        raise ValueError(
+            f"--non-members {args.non_members} holds no record that is not in --members "
+            f"{args.members}: give records that the model has never seen."
+        )
     (X_mem, X_non, *rest), (y_mem, y_non) = tables, (y for _, y in sides[:2])
     return model, (X_mem, y_mem), (X_non, y_non), rest[0] if rest else None
 

@@ -12,10 +12,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import _num_samples, column_or_1d
 
 from sklearn_aeppt._class_columns import in_class_order
-from sklearn_aeppt._containers import computed
 from sklearn_aeppt._fitted import is_fitted
 from sklearn_aeppt._members import find_labels
-from sklearn_aeppt._records import RecordRows
 from sklearn_aeppt._simplex import check_proba
 from sklearn_aeppt._unchanged import run_on
 
@@ -54,6 +52,8 @@ def check_takes(target, X, name, hint=""):
         try:
             if hasattr(target, method):
                 run_on(target, method, X)
+        except Warning:  # which somebody made an error
+            raise
         except Exception as error:  # whatever a model raises of what it does not know
             said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             hint = hint or "Give the records in the form in which it was trained."
@@ -61,20 +61,6 @@ def check_takes(target, X, name, hint=""):
                 f"{name}: {type(target).__name__}.{method} fails on these records, with {said}. "
                 f"{hint}"
             ) from error
-
-
-def check_first(target, sides):
-    """Ask a target about one record of each side, before any long work.
-
-    Parameters
-    ----------
-    target : fitted classifier
-    sides : dict
-        What messages call the records -> records.
-    """
-    for name, X in sides.items():
-        if _num_samples(X):
-            check_takes(target, RecordRows(computed(X), np.arange(1)).take(), name)
 
 
 def check_own_classes(target, name="target"):

@@ -1,6 +1,7 @@
 """Who is a member: the forms of `fit`, told apart by the form of the call, never by a guess."""
 
 from collections import Counter
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,7 +119,11 @@ def count_records(X, name):
     """Return how many records there are; refuse what is no table, by its name."""
     check_unmasked(X, name)
     check_columns(X, name)
+    # what has a length and no rows in an order
+    is_no_table = isinstance(X, (str, bytes, Set, Mapping)) and not hasattr(X, "shape")
     try:
+        if is_no_table:
+            raise TypeError(f"{type(X).__name__} has no rows")
         return _num_samples(X)
     except TypeError as error:
         raise TypeError(
@@ -137,6 +142,7 @@ def _shape_of_each(X):
 
 def check_labels(y, n, name):
     """Return the class labels of `n` records as an array of shape (n,)."""
+    check_unmasked(y, name)
     try:
         labels = column_or_1d(y)
     except ValueError as error:

@@ -140,6 +140,14 @@ def _with_codes(path, name, kind, table, codes):
 
 
 def _check_records(X, y, name):
+    import pandas as pd
+
+    missing = np.flatnonzero(pd.isna(y)) if y.ndim == 1 else np.empty(0, dtype=int)
+    if len(missing):
+        raise ValueError(
+            f"{name} has no class label in {len(missing)} record(s), the first of them number "
+            f"{missing[0]} (from 0): complete them, or leave these records out."
+        )
     if X.ndim == 0 or y.ndim != 1 or not all(map(np.isscalar, y.tolist())):
         raise ValueError(
             f"{name} has records of shape {X.shape} and labels of shape {y.shape}: give rows of "
@@ -147,14 +155,6 @@ def _check_records(X, y, name):
         )
     if not len(y):
         raise ValueError(f"{name} holds no records.")
-    import pandas as pd
-
-    missing = np.flatnonzero(pd.isna(y))
-    if len(missing):
-        raise ValueError(
-            f"{name} has no class label in {len(missing)} record(s), the first of them number "
-            f"{missing[0]} (from 0): complete them, or leave these records out."
-        )
 
 
 def match_columns(tables, names=None, source="the model"):

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_aeppt import EqualizedClassifier, OutOfFoldClassifier
 from sklearn_aeppt._ask import ask, ask_labels
@@ -642,3 +642,39 @@ def test_dicts_are_for_models_that_take_them(counts):
     ):
         with pytest.raises(ValueError, match="X is a list of dicts, which LogisticRegression does"):
             act()
+
+
+@pytest.mark.parametrize("records", [{1, 2, 3}, {"a": [1, 2]}, "abc", b"abc", {"a": [1]}.keys()])
+def test_what_has_no_rows_is_refused(counts, records):
+    X, y = counts
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    for act in (
+        lambda: audit(model, records, y[:3], X[40:], y[40:], "quick"),
+        lambda: RoundingClassifier(model).fit(records, X[40:]),
+    ):
+        with pytest.raises((TypeError, ValueError), match=r"X_mem=.*holds no records: give an"):
+            act()
+
+
+def test_masked_labels_are_refused(counts):
+    X, y = counts
+    model = LogisticRegression(max_iter=1000).fit(X, y)
+    masked = np.ma.masked_array(y[:40], np.arange(40) < 3)
+    with pytest.raises(ValueError, match="y_mem is a masked array with masked values"):
+        audit(model, X[:40], masked, X[40:], y[40:], "quick")
+
+
+def test_sides_of_other_types_are_named(counts):
+    pd = pytest.importorskip("pandas")
+    X, y = counts
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame["when"] = pd.date_range("2020", periods=80, freq="h")
+
+    def hours(frame):
+        return frame[list("abcd")].assign(hour=frame["when"].dt.hour)
+
+    model = make_pipeline(FunctionTransformer(hours), LogisticRegression(max_iter=5000))
+    model.fit(frame, y)
+    other = frame[40:].assign(when=frame["when"][40:].dt.tz_localize("UTC"))
+    with pytest.raises(ValueError, match=r"X_mem and X_non in one table: .* same types of columns"):
+        audit(model, frame[:40], y[:40], other, y[40:], "quick")

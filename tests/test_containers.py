@@ -216,6 +216,11 @@ def found(model, sides, y, attacks):
             return str(error)
     # "checks" look at float32 sums of the records, whose last digits a sparse table changes
     figures = {key: value for key, value in vars(report).items() if key not in ("name", "checks")}
+    figures["provenance"] = {
+        key: value for key, value in report.provenance.items() if key != "made"
+    }
+    figures["attackers"] = [{**attacker, "seconds": None} for attacker in report.attackers]
+    figures["control"] = {**report.control, "seconds": None}
     # the table's own index is the one thing that a container gives a report
     figures["records"] = {key: value for key, value in report.records.items() if key != "index"}
     return repr(figures) + repr([str(warning.message) for warning in warned])

@@ -651,3 +651,24 @@ def test_a_column_without_a_name_is_refused_whatever_the_model_knows(run, tmp_pa
     options = "--model", tmp_path / "model.joblib", "--trust"
     status, error = run(RECORDS[A], RECORDS[B], *options, index=True)
     assert status == 2 and "'Unnamed: 0'" in error and "index=False" in error
+
+
+@pytest.mark.parametrize("command", ["audit", "protect"])
+def test_members_as_non_members_in_another_file_are_refused(tmp_path, capsys, command):
+    skops_io.dump(FOREST, tmp_path / "model.skops")
+    RECORDS[A].to_csv(tmp_path / "a.csv", index=False)
+    RECORDS[20:80].iloc[::-1].to_csv(tmp_path / "b.csv", index=False)
+    files = [f"--{k}={tmp_path / v}" for k, v in {"members": "a.csv", "non-members": "b.csv",
+             "model": "model.skops"}.items()]  # fmt: skip
+    files += [f"--out={tmp_path / 'o.skops'}"] if command == "protect" else []
+    assert main([command, *files, "--target", "label"]) == 2
+    error = capsys.readouterr().err
+    assert "--non-members" in error and "holds no record that is not in --members" in error
+
+
+def test_a_missing_label_of_a_nullable_column_is_named(tmp_path):
+    table = RECORDS.convert_dtypes()
+    table.iloc[3, 4] = pd.NA
+    table.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"no class label in 1 record\(s\), .* number 3"):
+        load_records(tmp_path / "a.parquet", "label")

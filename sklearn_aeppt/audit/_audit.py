@@ -17,13 +17,13 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import _num_samples
 
-from sklearn_aeppt._ask import ask_as_attacker, check_first, check_ready, check_takes
+from sklearn_aeppt._ask import ask_as_attacker, check_ready, check_takes
 from sklearn_aeppt._containers import computed, type_name
 from sklearn_aeppt._function_target import FunctionTarget, with_classes
 from sklearn_aeppt._groups import find_groups
 from sklearn_aeppt._members import check_labels, check_two_sets, count_records, find_labels
 from sklearn_aeppt._precomputed import takes_confidences
-from sklearn_aeppt._records import RecordRows, are_among, join_records, joined_as, record_bytes
+from sklearn_aeppt._records import RecordRows, are_among, join_records, joined_as
 from sklearn_aeppt._text import as_text, distinct_names
 from sklearn_aeppt.attacks import read_predicted
 from sklearn_aeppt.audit._attackers import describe_attackers
@@ -67,6 +67,7 @@ from sklearn_aeppt.metrics import (
 )
 
 CONFIDENCE = 0.95
+ALIKE = "It takes either of them alone: give both sides the same types of columns."
 
 
 @overload
@@ -286,7 +287,7 @@ def audit(
     # equal confidences are no equal records
     equal_count = not takes_confidences(target)
     sizes = count_records(X_mem, "X_mem"), count_records(X_non, "X_non")
-    check_first(target, {"X_mem": X_mem, "X_non": X_non})
+    _ask_first([target], X_mem, X_non)
     parts, persons = join_slices(slices, sizes), join_groups(groups, sizes)
     params = join_fit_params(fit_params, record_params, sizes)
     trained = params.train(sum(sizes))[: sizes[0]]
@@ -417,6 +418,7 @@ def _shown(views, sides):
     except Exception:
         for name, X in sides.items():
             check_takes(views.targets["shown"], X, name)
+        check_takes(views.targets["shown"], views.X, "X_mem and X_non in one table", ALIKE)
         raise  # no exception of the target's own
 
 
@@ -470,8 +472,7 @@ def _compare(
 ):
     """Audit several targets with the same splits and seeds."""
     columns = _find_columns(targets)
-    for target in targets.values():  # all of them, before the first is attacked
-        check_first(target, {"X_mem": X_mem, "X_non": X_non})
+    _ask_first(targets.values(), X_mem, X_non)  # all of them, before the first is attacked
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     reports, size, first = {}, {}, None
     for name, target in targets.items():
@@ -516,18 +517,27 @@ def _find_columns(targets):
     return columns
 
 
-def _join(X_mem, y_mem, X_non, y_non, equal_count, trained, persons):
-    """Return (records, labels, which are members, rows kept) of both sides, members first.
-
-    Left out are members that trained nothing, and non-members that equal one of the others or
-    belong to the same person.
-    """
+def _ask_first(targets, X_mem, X_non):
+    """Ask targets about one record of each side, before any long work."""
     check_two_sets(X_mem, X_non)
     if joined_as(X_mem) != joined_as(X_non):
         raise ValueError(
             f"X_mem is of type {type_name(X_mem)} and X_non of {type_name(X_non)}, which cannot be "
             "put into one table: give both sides in the same container."
         )
+    first = (RecordRows(computed(X), np.arange(1)).take() for X in (X_mem, X_non))
+    both = join_records(*first)  # as they are asked about later
+    for target in targets:
+        for i, name in enumerate(("X_mem", "X_non")):
+            check_takes(target, _safe_indexing(both, [i]), name)
+
+
+def _join(X_mem, y_mem, X_non, y_non, equal_count, trained, persons):
+    """Return (records, labels, which are members, rows kept) of both sides, members first.
+
+    Left out are members that trained nothing, and non-members that equal one of the others or
+    belong to the same person.
+    """
     sides = []
     for side, X, y in (("mem", X_mem, y_mem), ("non", X_non, y_non)):
         sides.append(check_labels(y, _num_samples(X), f"y_{side}"))
@@ -539,11 +549,6 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count, trained, persons):
         )
         X_mem = RecordRows(computed(X_mem), np.flatnonzero(trained)).take()
     equal = np.zeros(len(sides[1]), dtype=bool)
-    if not equal_count and len(sides[0]) == len(sides[1]) and _are_equal(X_mem, X_non, *sides):
-        raise ValueError(
-            "X_mem and X_non hold the same confidences and labels, row by row: give those of "
-            "records that the model has never seen as X_non."
-        )
     if equal_count and trained.any():
         equal = are_among(X_non, X_mem)
     X = join_records(X_mem, X_non)
@@ -568,10 +573,6 @@ def _join(X_mem, y_mem, X_non, y_non, equal_count, trained, persons):
         if n < 4:
             raise ValueError(f"{side} has {n} record(s) left: an audit needs 4 on each side.")
     return X, y, is_member, kept
-
-
-def _are_equal(X_mem, X_non, y_mem, y_non):
-    return record_bytes(X_mem) == record_bytes(X_non) and np.array_equal(y_mem, y_non)
 
 
 def _of_members(persons, trained):
