@@ -105,7 +105,7 @@ def _read(path, name, kind, target):
             f"{name} is damaged or not the kind of file that its name says: {error}"
         ) from error
     if table.shape[1] < 2:
-        between = {",": " separated by commas", "\t": " separated by tabs"}.get(separator, "")
+        between = {",": " separated by commas", "\t": " separated by tabs"}.get(separator or "", "")
         raise ValueError(
             f"{name} has one column only, {some(table.columns)!r}: give columns{between}, one of "
             "them with the class labels."
@@ -142,7 +142,7 @@ def _with_codes(path, name, kind, table, codes):
 def _check_records(X, y, name):
     import pandas as pd
 
-    missing = np.flatnonzero(pd.isna(y)) if y.ndim == 1 else []
+    missing = np.flatnonzero(pd.isna(y)) if y.ndim == 1 else np.empty(0)
     if len(missing):
         raise ValueError(
             f"{name} has no class label in {len(missing)} record(s), the first of them number "
