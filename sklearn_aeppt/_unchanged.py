@@ -90,7 +90,7 @@ def _array_state(X):
     table = X.T if X.flags.f_contiguous else X
     step, found = max(1, BLOCK * len(table) // X.nbytes), 0
     for start in range(0, len(table), step):
-        found = crc32(np.ascontiguousarray(table[start : start + step]).view(np.uint8).data, found)
+        found = crc32(table[start : start + step].tobytes(), found)
     return X.shape, X.dtype, found
 
 

@@ -597,8 +597,8 @@ def test_an_exception_of_the_model_names_the_side(counts, row, side, several):
                        "KeyError: 'no such shop'.*Give the records") as error:  # fmt: skip
         audit(target if several else model, X_mem, y[:40], X_non, y[40:], "quick")
     assert isinstance(error.value.__cause__, KeyError)
-    if row == 0:  # it is asked about one record of a side
-        assert Counts.asked == (1 if side == "X_mem" else 2)
+    if row == 0:  # it is asked about the first records only
+        assert Counts.asked <= 4
 
 
 def test_a_predict_that_fails_names_the_side_too(counts):

@@ -216,9 +216,9 @@ def found(model, sides, y, attacks):
             return str(error)
     # "checks" look at float32 sums of the records, whose last digits a sparse table changes
     figures = {key: value for key, value in vars(report).items() if key not in ("name", "checks")}
-    figures["provenance"] = {
-        key: value for key, value in report.provenance.items() if key != "made"
-    }
+    # no time, and no hash: a sparse table has its own
+    rest = {key: report.provenance[key] for key in ("seeds", "split", "left_out")}
+    figures["provenance"] = rest
     figures["attackers"] = [{**attacker, "seconds": None} for attacker in report.attackers]
     figures["control"] = {**report.control, "seconds": None}
     # the table's own index is the one thing that a container gives a report

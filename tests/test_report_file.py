@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fakes import without_times
+from scipy.sparse import coo_matrix, csr_array
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import shuffle
@@ -179,6 +180,7 @@ def test_hashes_name_the_records_in_any_order_and_container():
     mixed = shuffle(X, y, random_state=0)
     assert hash_records(*mixed) == hash_records(pd.DataFrame(X), list(y)) == whole
     assert hash_records(X[1:], y[1:]) != whole
+    assert hash_records(csr_array(X), y) == hash_records(coo_matrix(X), y) != whole
     changed = y.copy()
     changed[0] = 5
     assert hash_records(X, changed) != whole

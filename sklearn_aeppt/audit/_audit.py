@@ -309,7 +309,7 @@ def audit(
     defended = isinstance(target, OutputDefense)
     views = Views(target, target.estimator_ if defended else None, X, y, found, ask,
                   params.by_record)  # fmt: skip
-    label = _shown(views, {"X_mem": X_mem, "X_non": X_non})["label"]
+    label = _shown(views, X_mem, X_non)["label"]
     kept_persons = None if persons is None else persons[kept]
     halves, units = split_units(is_member, kept_persons, split)
     checks = before(X, y, units, seed, have_records=equal_count)
@@ -411,14 +411,24 @@ def check_jobs(n_jobs):
         )
 
 
-def _shown(views, sides):
-    """Return what the target shows of all records; name the side about which it raises."""
+def _shown(views, *sides):
+    """Return what the target shows of all records."""
+    return _ask_joined(lambda: views.shown, views.targets["shown"], views.X, sides)
+
+
+def _ask_joined(ask, target, both, sides):
+    """Return what `ask` returns of both sides in one table; name the one on which the target fails.
+
+    A model may take either side and not both in one table, where types of columns differ.
+    """
     try:
-        return views.shown
+        return ask()
+    except Warning:  # which somebody made an error
+        raise
     except Exception:
-        for name, X in sides.items():
-            check_takes(views.targets["shown"], X, name)
-        check_takes(views.targets["shown"], views.X, "X_mem and X_non in one table", ALIKE)
+        for name, X in zip(("X_mem", "X_non"), sides):
+            check_takes(target, X, name)
+        check_takes(target, both, "X_mem and X_non in one table", ALIKE)
         raise  # no exception of the target's own
 
 
@@ -525,11 +535,10 @@ def _ask_first(targets, X_mem, X_non):
             f"X_mem is of type {type_name(X_mem)} and X_non of {type_name(X_non)}, which cannot be "
             "put into one table: give both sides in the same container."
         )
-    first = (RecordRows(computed(X), np.arange(1)).take() for X in (X_mem, X_non))
+    first = [RecordRows(computed(X), np.arange(1)).take() for X in (X_mem, X_non)]
     both = join_records(*first)  # as they are asked about later
     for target in targets:
-        for i, name in enumerate(("X_mem", "X_non")):
-            check_takes(target, _safe_indexing(both, [i]), name)
+        _ask_joined(partial(check_takes, target, both, ""), target, both, first)
 
 
 def _join(X_mem, y_mem, X_non, y_non, equal_count, trained, persons):

@@ -22,12 +22,14 @@ from sklearn_aeppt.audit._suites import result_or_reason
 
 
 def hash_records(X: Any, y: ArrayLike) -> str:
-    """Hash records and their labels, whatever their order and their container.
+    """Hash records and their labels, whatever their order.
 
     Each record is hashed by its values with its label; the hashes are sorted, and hashed together.
-    So the same records give the same hash from a CSV file, a frame, an array or a sparse matrix, in
+    So the same records give the same hash from a CSV file, a frame, an array or a list of rows, in
     any order. What counts is values: 1 and 1.0 are equal, but 0.1 as float32 is not 0.1 as float64,
-    and names of columns do not count.
+    and names of columns do not count. A sparse matrix is hashed by what it stores, without being
+    made dense: alike in every sparse format, but not as the same numbers in an array; and rows that
+    are dicts are hashed with their keys.
 
     Parameters
     ----------
