@@ -304,6 +304,20 @@ def test_figures_of_the_page_of_policies_are_those_of_the_result():
     assert false == 0  # the page says none
 
 
+def test_figures_of_the_comparison_are_those_of_the_result():
+    result = json.loads((ROOT / "docs/results/worsening.json").read_text("utf-8"))
+    page = (ROOT / "docs/evidence.md").read_text("utf-8")
+    names = {"equal, retrained": "equal, trained again with another seed", "worse": "leaks more"}
+    rows = result["tables"]["worsening"]
+    for row in rows:
+        cells = [names[row["later model"]], row["suite"], f"{row['points gained']:.1f}"]
+        assert f"| {' | '.join(cells)} | {row['called worse']} of {row['seeds']} |" in page
+    by_name = {(row["later model"], row["suite"]): row for row in rows}
+    unpaired = by_name["worse", "quick"]["called worse, unpaired"]
+    assert f"would have found {unpaired} of 10" in " ".join(page.split())
+    assert by_name["equal, retrained", "quick"]["called worse at 95 %"] == 1
+
+
 def test_the_picture_of_the_front_page_is_drawn_from_its_result():
     pytest.importorskip("matplotlib")
     script = runpy.run_path(str(ROOT / "docs/front_page.py"))

@@ -49,7 +49,8 @@ class Judgment(Figures):
     @property
     def excess_at_most(self) -> float:
         """Largest upper bound on the excess of an attack over the floor."""
-        return max(row["excess_high"] for row in self._judged)
+        # a report made by hand may not say: then all that is left is possible
+        return max(row.get("excess_high", 1 - self.floor) for row in self._judged)
 
     @property
     def strongest_by(self) -> dict[str, dict[str, Any]]:
