@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-def check_out(path, endings, model=None, flag="--out"):
+def check_out(path, endings, read=None, flag="--out", read_as="--model"):
     """Refuse a file that cannot be written, before the work that it is to hold."""
     if path is None:
         return
@@ -14,7 +14,7 @@ def check_out(path, endings, model=None, flag="--out"):
     folder = Path(path).parent
     if not folder.is_dir():
         raise ValueError(f"{flag} {path}: there is no folder {folder}; create it first.")
-    if model is not None and Path(path).resolve() == Path(model).resolve():
+    if read is not None and Path(path).resolve() == Path(read).resolve():
         raise ValueError(
-            f"{flag} {path} is the file that is read, which would be lost: give another file."
+            f"{flag} {path} is the file of {read_as}, which would be lost: give another file."
         )

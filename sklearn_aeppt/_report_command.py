@@ -130,7 +130,7 @@ def _report(args):
         version = check_file(args.file)["schema_version"]
         print(f"{args.file}: valid, version {version} of the schema.")
         return 0
-    check_out(args.out, FORMS, args.file, flag="--out")
+    check_out(args.out, FORMS, args.file, read_as="the report")
     report = read_report(args.file)
     if args.out is None:
         print(_in_form(report, args.form))

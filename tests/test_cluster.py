@@ -23,6 +23,7 @@ from sklearn_aeppt.audit import audit
 distributed = pytest.importorskip("distributed")
 # the cluster's own: sockets and event loops closed late, ports taken, workers lost on purpose
 pytestmark = [
+    pytest.mark.slow,  # processes that import everything
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
